@@ -1,0 +1,47 @@
+"""How much work a run may do, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proofs_check.errors import BadInput, nearest
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The amount of work of each attack on each setting of a claim."""
+
+    name: str
+    #: degenerate instances for each choice of sizes
+    combinations: int
+    #: random batches, each at one random choice of sizes
+    batches: int
+    #: instances in a random batch
+    batch: int
+    #: how many choices of sizes are climbed
+    climbs: int = 0
+    #: starts at each of them
+    starts: int = 0
+    #: steps of Adam
+    steps: int = 0
+
+    def __str__(self) -> str:
+        return self.name
+
+
+BUDGETS = {
+    "quick": Budget("quick", combinations=1_000, batches=10, batch=512, climbs=4, starts=12, steps=45),
+    "standard": Budget("standard", combinations=10_000, batches=100, batch=2_048, climbs=8, starts=32, steps=150),
+    "deep": Budget("deep", combinations=100_000, batches=1_000, batch=16_384, climbs=16, starts=128, steps=400),
+}
+
+
+def budget_named(name: str) -> Budget:
+    """The budget with this name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name not in BUDGETS:
+        raise BadInput(f"the budget {name!r} is unknown; give {', '.join(BUDGETS)}{nearest(name, list(BUDGETS))}.")
+    return BUDGETS[name]

@@ -1,0 +1,257 @@
+"""Running claims: one after another or on several processes, each result kept the moment it exists.
+
+A claim's verdict depends on the claim, the seed, the budget, the device and the data, never on the order of the work or on
+the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from altheory._inputs import InputError
+from proofs_check.attacks import Place, attack_setting, draw_random
+from proofs_check.budget import Budget, budget_named
+from proofs_check.claim import Claim
+from proofs_check.errors import BadInput, ClaimFault
+from proofs_check.evaluate import check_batched
+from proofs_check.registry import Address
+from proofs_check.results import ResultsFile, read
+from proofs_check.verdict import MutantResult, Result, to_record, witness_file
+
+if TYPE_CHECKING:
+    from altheory.data import Dataset
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does, apart from which claims: everything that a verdict may depend on."""
+
+    budget: Budget
+    seed: int = 0
+    device: str = "cpu"
+    data: Dataset | None = None
+
+    def place(self) -> Place:
+        """Seed, device and data, as the attacks take them."""
+        return Place(self.seed, torch.device(self.device), self.data)
+
+    def environment(self) -> dict[str, Any]:
+        """What the run ran on and with (no names and no paths of the machine)."""
+        import numpy
+
+        import altheory
+
+        device = torch.cuda.get_device_name() if self.device == "cuda" else f"{platform.machine()} CPU"
+        return {
+            "altheory": altheory.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "device": device,
+            "cores": os.cpu_count(),
+            "data": self.data.name if self.data else "digits",
+        }
+
+
+def pick_device(name: str) -> str:
+    """ "cpu" or "cuda"; "auto" takes the GPU when there is one.
+
+    Raises:
+        BadInput: the name is unknown, or a GPU is asked for and there is none.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise BadInput(f"the device {name!r} is unknown; give auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("the device cuda was asked for, but torch sees no GPU here; give --device cpu or auto.")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def examine(claim: Claim, plan: Plan) -> Result:
+    """Attack one claim and its mutants; a fault in its body is its own verdict and harms nothing else."""
+    result, started, place = Result(claim), time.perf_counter(), plan.place()
+    try:
+        first = draw_random(claim, claim.settings[0], place, place.generator(claim.id, "batched"), 64)
+        check_batched(claim, first)
+        for setting in claim.settings:
+            result.evidence += attack_setting(claim, setting, place, plan.budget)
+        for name in claim.mutants:
+            result.mutants[name] = _try_mutant(claim, name, place, plan.budget)
+    except Exception as fault:
+        result.error = _fault(claim, fault)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def check(claim: Claim, *, budget: str = "quick", seed: int = 0, device: str = "auto", data: str | None = None) -> Result:
+    """Put one claim through the machine and look at the result: what a notebook or a script calls.
+
+    Args:
+        claim: as made by the `claim` decorator.
+        budget: "quick", "standard" or "deep".
+        seed: same seed, same result.
+        device: "auto", "cpu" or "cuda".
+        data: what takes the place of every data set the claim names: "digits", "FILE.npz" or "openml:NAME".
+
+    Raises:
+        BadInput: the budget or the device is unknown.
+    """
+    import altheory as al
+
+    loaded = al.data.load(data) if data is not None else None
+    return examine(claim, Plan(budget_named(budget), seed, pick_device(device), loaded))
+
+
+def _try_mutant(claim: Claim, name: str, place: Place, budget: Budget) -> MutantResult:
+    """Attack a mutant until it dies or the budget ends."""
+    mutant, change = claim.mutant(name), claim.mutants[name]
+    told = MutantResult(False, _change(change))
+    try:
+        for setting in mutant.settings:
+            evidence = attack_setting(mutant, setting, place, budget, variant=name, stop_early=True)
+            told.instances += sum(e.instances for e in evidence)
+            killers = [e.witness for e in evidence if e.witness]
+            if killers:
+                told.killed, told.witness = True, killers[0]
+                break
+    except Exception as fault:
+        told.error = _fault(claim, fault)
+    return told
+
+
+def _fault(claim: Claim, fault: Exception) -> str:
+    """What went wrong with this claim, in one sentence; a fault of the run's input is raised again."""
+    if isinstance(fault, (BadInput, InputError)):
+        raise fault
+    if isinstance(fault, ClaimFault):
+        return str(fault) if claim.id in str(fault) else f"{claim.id}: {fault}"
+    first = (str(fault).strip().splitlines() or ["no message"])[0]
+    return f"{claim.id} could not be examined: {type(fault).__name__}: {first}"
+
+
+def _change(change: Any) -> str:
+    if callable(change):
+        return f"{change.__name__} in place of the body"
+    parts = []
+    for name, value in change.items():
+        if name == "assumes":
+            parts.append("fewer assumptions" if value else "no assumptions")
+        else:
+            parts.append(f"{name}: {value.describe()}" if hasattr(value, "describe") else f"{name} = {value}")
+    return ", ".join(parts)
+
+
+def _work(address: Address, plan: Plan) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """One claim, in whichever process: the record and the witness file's content."""
+    torch.set_num_threads(1)  # bit-identical results for any number of workers; the workers use the cores
+    result = examine(address.load(), plan)
+    record = to_record(result, seed=plan.seed, budget=plan.budget.name, environment=plan.environment())
+    return record, witness_file(result)
+
+
+def reusable(out: Path, addresses: list[Address], plan: Plan) -> list[dict[str, Any]]:
+    """The records of an earlier run in `out` that this run would only repeat."""
+    path = out / "results.jsonl"
+    if not path.exists():
+        return []
+    environment = plan.environment()
+    wanted = {address.id: address.load().fingerprint() for address in addresses}
+    return [
+        record
+        for record in read(path)
+        if wanted.get(record["id"]) == record.get("fingerprint")
+        and (record.get("seed"), record.get("budget")) == (plan.seed, plan.budget.name)
+        and all(record["environment"].get(k) == environment[k] for k in ("altheory", "torch", "device", "data"))
+    ]
+
+
+def verify(
+    addresses: list[Address],
+    plan: Plan,
+    out: Path,
+    *,
+    resume: bool = False,
+    workers: int = 1,
+    on_record: Callable[[dict[str, Any], bool], None] = lambda record, reused: None,
+) -> list[dict[str, Any]]:
+    """Verify claims, writing results.jsonl and witness files into `out` as they come.
+
+    Args:
+        addresses: which claims.
+        plan: budget, seed, device, data.
+        out: the folder to write to, made if it is not there.
+        resume: keep the results that an earlier, interrupted run left in `out`.
+        workers: processes; 1 stays in this one.
+        on_record: called with each record, and whether it was kept from an earlier run.
+
+    Returns:
+        The records, in the order of `addresses`.
+    """
+    kept = reusable(out, addresses, plan) if resume else []
+    file = ResultsFile(out / "results.jsonl")
+    file.start(kept)
+    (out / "witness").mkdir(parents=True, exist_ok=True)
+    if not kept:
+        for stale in (out / "witness").glob("*.json"):
+            stale.unlink()
+    records = {}
+    for record in kept:
+        records[record["id"]] = record
+        on_record(record, True)
+    todo = [address for address in addresses if address.id not in records]
+    for record, witness in _results(todo, plan, workers):
+        if witness:
+            (out / "witness" / f"{record['id']}.json").write_text(json.dumps(witness, indent=1) + "\n", encoding="utf-8")
+        else:  # one that an earlier run left
+            (out / "witness" / f"{record['id']}.json").unlink(missing_ok=True)
+        file.append(record)
+        records[record["id"]] = record
+        on_record(record, False)
+    return [records[address.id] for address in addresses]
+
+
+def _results(todo: list[Address], plan: Plan, workers: int) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    if workers <= 1 or len(todo) <= 1:
+        yield from (_work(address, plan) for address in todo)
+        return
+    import joblib
+
+    jobs: Iterable[Any] = (joblib.delayed(_work)(address, plan) for address in todo)
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from joblib.Parallel(n_jobs=min(workers, len(todo)), return_as="generator_unordered")(jobs)
+
+
+def default_workers() -> int:
+    """One process a core, at most eight: a claim is seconds of work and a process costs one to start."""
+    return max(1, min(os.cpu_count() or 1, 8))
+
+
+def writable(out: Path) -> None:
+    """Make the output folder.
+
+    Raises:
+        BadInput: it cannot be made or written to.
+    """
+    try:
+        (out / "witness").mkdir(parents=True, exist_ok=True)
+        with open(out / "results.jsonl", "ab"):
+            pass
+    except OSError as fault:
+        raise BadInput(f"the folder {str(out)!r} cannot be written to ({fault.strerror}); give another --out.") from None
+
+
+def reports(records: list[dict[str, Any]], out: Path, command: str) -> Path:
+    """Write index.html from the records."""
+    from proofs_check.display import glossary_of
+    from proofs_check.report import write_report
+
+    papers = dict.fromkeys(record["paper"] for record in records)
+    return write_report(records, out, command=command, glossary={paper: glossary_of(paper) for paper in papers})
