@@ -28,7 +28,7 @@ test: $(VENV)/.dev  ## run all tests, the notebooks included (ARGS="tests/altheo
 	$(if $(ARGS),,$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -n $(CORES) notebooks)
 
 bench: $(VENV)/.dev  ## run the benchmarks (ratios taken side by side; see benchmarks/RESULTS.md)
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-sort=name --benchmark-columns=median,iqr,rounds $(ARGS)
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only --benchmark-sort=name --benchmark-columns=median,iqr,rounds $(ARGS)
 
 notebooks: $(VENV)/.dev  ## execute the notebooks and keep their outputs
 	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 notebooks

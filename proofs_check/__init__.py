@@ -16,9 +16,9 @@ import importlib
 from typing import Any
 
 from proofs_check.claim import claim
-from proofs_check.relations import all_of, chain, eq, leq
+from proofs_check.relations import all_of, chain, eq, event, leq, measurement, rate
 
-__all__ = ["all_of", "chain", "check", "claim", "domains", "eq", "leq"]
+__all__ = ["all_of", "chain", "check", "claim", "domains", "eq", "event", "leq", "measurement", "rate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,14 @@ class Budget:
     batches: int
     #: instances in a random batch
     batch: int
+    #: trials of a claim about a probability, decided in advance
+    trials: int = 400
+    #: seeds of a rate or a measurement
+    seeds: int = 5
+    #: how many settings of a claim the two searching attacks (structured, ascent) visit; the declared one comes first
+    searched: int = 1
+    #: examples that Hypothesis draws at each of a few choices of sizes
+    examples: int = 0
     #: how many choices of sizes are climbed
     climbs: int = 0
     #: starts at each of them
@@ -30,9 +38,33 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget("quick", combinations=1_000, batches=10, batch=512, climbs=4, starts=12, steps=45),
-    "standard": Budget("standard", combinations=10_000, batches=100, batch=2_048, climbs=8, starts=32, steps=150),
-    "deep": Budget("deep", combinations=100_000, batches=1_000, batch=16_384, climbs=16, starts=128, steps=400),
+    "quick": Budget("quick", combinations=1_000, batches=10, batch=512, examples=40, climbs=4, starts=12, steps=45),
+    "standard": Budget(
+        "standard",
+        combinations=10_000,
+        batches=100,
+        batch=2_048,
+        trials=4_000,
+        seeds=10,
+        searched=4,
+        examples=400,
+        climbs=8,
+        starts=32,
+        steps=150,
+    ),
+    "deep": Budget(
+        "deep",
+        combinations=100_000,
+        batches=1_000,
+        batch=16_384,
+        trials=40_000,
+        seeds=20,
+        searched=16,
+        examples=4_000,
+        climbs=16,
+        starts=128,
+        steps=400,
+    ),
 }
 
 

@@ -154,6 +154,67 @@ def _load(data: str | None) -> Any:
 
 
 @main.command()
+@click.argument("target", metavar="CLAIM | FILE.py")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="When to stop.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Where the search starts.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--data", default=None, help="As for verify.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("report"), show_default=True,
+              help="Folder whose witness/ receives what is found.")  # fmt: skip
+def falsify(target: str, seconds: float, seed: int, device: str, data: str | None, out: Path) -> None:
+    """Attack one claim, printing the best ratio as it climbs; Ctrl-C stops and keeps the best witness."""
+    from proofs_check.budget import BUDGETS
+    from proofs_check.display import rising
+    from proofs_check.errors import ClaimFault
+    from proofs_check.falsify import falsify as attack
+    from proofs_check.registry import the_claim
+    from proofs_check.run import Plan, keep_witness, pick_device, writable
+
+    claim = the_claim(target)
+    plan = Plan(BUDGETS["quick"], seed, pick_device(device), _load(data))
+    writable(out)
+    click.echo(f"{claim.id}: {claim.title} (expected {claim.expect}); Ctrl-C stops", err=True)
+    try:
+        result = attack(claim, plan, seconds, rising)
+    except ClaimFault as fault:
+        raise BadInput(str(fault)) from None
+    path = keep_witness(result, out)
+    click.echo(f"{result.verdict}: {result.reason()}")
+    if path:
+        click.echo(f"witness: {path}")
+    sys.exit(0 if result.agrees else 1)
+
+
+@main.command()
+@click.argument("witness", type=click.Path(path_type=Path))
+@click.option(
+    "--against-claim", is_flag=True, help="Also run the claim's present body at the witness, and say if the two differ."
+)
+@click.option(
+    "--claims", type=click.Path(path_type=Path), default=None, help="The file that declares the claim, if it is your own."
+)
+def replay(witness: Path, against_claim: bool, claims: Path | None) -> None:
+    """Re-check a witness from its file alone, in exact arithmetic, without torch."""
+    from proofs_check import replay as machine
+
+    content = machine.load(witness)
+    done = machine.replay(content)
+    for line in done.lines:
+        click.echo(line)
+    wrong = list(done.disagreements)
+    if against_claim or claims:
+        changed = machine.against_claim(content, claims)
+        wrong += changed
+        if not changed:
+            click.echo("the claim's present body says the same")
+    for line in wrong:
+        click.echo(f"DISAGREES: {line}")
+    if not wrong:
+        click.echo(f"confirmed: {content['id']}, {content['shows']} at {content['link']}")
+    sys.exit(1 if wrong else 0)
+
+
+@main.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

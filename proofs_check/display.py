@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proofs_check.claim import Claim
 from proofs_check.registry import Address
+
+if TYPE_CHECKING:
+    from proofs_check.attacks import Found
 
 Told = Callable[[dict[str, Any], bool], None]
 
@@ -65,6 +68,13 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     for paragraph in re.split(r"\n\s*\n", text):
         found += textwrap.wrap(paragraph, 100, initial_indent=indent, subsequent_indent=indent) or [""]
     return found
+
+
+def rising(found: Found, seconds: float) -> None:
+    """One line of `proofs-check falsify`: the new best ratio and where it was found."""
+    sizes = ", ".join(f"{name} = {value}" for name, value in found.sizes.items())
+    where = f"{found.attack} on {found.setting}" + (f", {sizes}" if sizes else "")
+    print(f"{seconds:8.1f} s  best ratio {found.ratio:.9g}  {where}  ({found.link})", flush=True)
 
 
 def _mark(record: dict[str, Any]) -> str:
@@ -139,8 +149,7 @@ def summary(records: list[dict[str, Any]], wanted: int, page: Path | None, inter
             lines.append(f"MUTANT SURVIVED  {r['id']}: {'; '.join(survivors)}")
     if any(r["verdict"] == "candidate" for r in records):
         lines.append(
-            "A candidate is a float64 violation beyond rounding that is not yet confirmed in exact arithmetic; until then it "
-            "counts where refuted is expected."
+            "A candidate is a float64 violation beyond rounding that exact arithmetic did not confirm; the report says why."
         )
     green = sum(is_green(r) for r in records)
     lines.append(f"{len(records)} claims: {counts or 'none'}; {green} green; mutants killed {sum(planted)} of {len(planted)}.")

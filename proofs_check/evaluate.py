@@ -28,7 +28,7 @@ def evaluate(claim: Claim, batch: Batch, *, probing: bool = False, grad: bool = 
         ClaimFault: the body failed, returned no relation, a wrong shape, or a non-finite value.
     """
     size = len(batch)
-    if not probing:
+    if not probing and size:
         for name, value in batch.values.items():
             if value.is_floating_point() and (bad := ~value.isfinite().reshape(size, -1).all(1)).any():
                 raise ClaimFault(
@@ -56,6 +56,16 @@ def evaluate(claim: Claim, batch: Batch, *, probing: bool = False, grad: bool = 
                     "add a predicate to assumes=[...] so that every value is finite."
                 )
     return relation
+
+
+def returned_by(claim: Claim, batch: Batch) -> Any:
+    """Whatever the body returns on a batch: a relation, or an event, a rate or a measurement.
+
+    Raises:
+        ClaimFault: the body failed.
+    """
+    with torch.no_grad():
+        return _call(claim.body, batch.values, claim.constants, f"the body of {claim.id}")
 
 
 def admissible(claim: Claim, batch: Batch) -> Tensor:
@@ -87,8 +97,8 @@ def at(claim: Claim, **values: Any) -> Relation:
         raise ClaimFault(f"{claim.id} takes the arguments {', '.join(wanted)}; got {', '.join(values) or 'none'}.")
 
     def tensor(value: Any) -> Tensor:
-        made = torch.as_tensor(value)[None]
-        return made if isinstance(value, int) and not isinstance(value, bool) else made.to(torch.float64)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return torch.as_tensor(value, dtype=torch.int64 if whole else torch.float64)[None]
 
     return evaluate(claim, Batch({name: tensor(values[name]) for name in wanted}, {}))
 
@@ -130,20 +140,26 @@ def describe(batch: Batch, row: int) -> str:
 
 
 def _call(function: Callable[..., Any], values: Mapping[str, Tensor], constants: Mapping[str, Any], who: str) -> Any:
-    """Call with the arguments and constants the function names (all of them if it takes ``**kwargs``)."""
-    everything = {**values, **constants}
+    """Call with what the function names; whatever it raises becomes one sentence."""
     try:
-        parameters = inspect.signature(function).parameters.values()
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            everything = {p.name: everything[p.name] for p in parameters if p.name in everything}
         # copies: a body that works in place must not move the instance it is judged on
-        return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in everything.items()})
+        wanted = named(function, values, constants)
+        return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in wanted.items()})
     except ClaimFault:
         raise
     except Exception as fault:  # whatever a stranger's code raises becomes this one claim's error
         first = (str(fault).strip().splitlines() or ["no message"])[0]
         where = _line(fault, function)
         raise ClaimFault(f"{who} failed{where}: {type(fault).__name__}: {first}") from fault
+
+
+def named(function: Callable[..., Any], values: Mapping[str, Any], constants: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments and constants that the function names (all of them if it takes ``**kwargs``)."""
+    parameters = inspect.signature(function).parameters.values()
+    everything = {**values, **constants}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return everything
+    return {p.name: everything[p.name] for p in parameters if p.name in everything}
 
 
 def _line(fault: Exception, function: Callable[..., Any]) -> str:

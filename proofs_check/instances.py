@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,13 +39,20 @@ class Batch:
 
     values: dict[str, Tensor]
     sizes: dict[str, int]
+    #: the members of the setting's leaves that the arguments were built from, in the order of `leaves`
+    members: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
 
     def rows(self, index: Tensor | slice) -> Batch:
         """The chosen rows (an index, a mask or a slice)."""
-        return Batch({name: value[index] for name, value in self.values.items()}, self.sizes)
+        values = {name: value[index] for name, value in self.values.items()}
+        return Batch(values, self.sizes, tuple(member[index] for member in self.members))
+
+    def repeated(self, times: int) -> Batch:
+        """The whole batch `times` times, one after the other."""
+        return self.rows(torch.arange(len(self)).repeat(times))
 
 
 def leaves(setting: Setting) -> list[Leaf]:
@@ -73,6 +81,8 @@ def assemble(setting: Setting, members: dict[int, Tensor], draw: Draw) -> dict[s
 
 def _build(node: Domain, values: list[Tensor], draw: Draw, batch: int) -> Tensor:
     """The derived member; a fault of a stranger's function is the claim's, in one sentence."""
+    if not all(isinstance(value, Tensor) for value in values):
+        return node.build(values, draw)  # an exact run: its own driver names what it cannot do
     try:
         made = node.build(values, draw)
     except Exception as fault:
@@ -117,7 +127,21 @@ def draw_random(claim: Claim, setting: Setting, place: Place, generator: torch.G
     """One random batch at one random choice of sizes."""
     draw = Draw(random_sizes(claim, generator), generator, place.device, place.data)
     members: dict[int, Tensor] = {id(leaf): leaf.sample(batch, draw) for leaf in leaves(setting)}
-    return Batch(assemble(setting, members, draw), draw.sizes)
+    return Batch(assemble(setting, members, draw), draw.sizes, tuple(members.values()))
+
+
+def combinations(counts: list[int], cap: int, draw: Draw) -> list[Tensor]:
+    """One index a factor for every combination of the factors' members; a random `cap` of them when there are more."""
+    total = math.prod(counts)
+    if total <= cap:
+        picks = torch.arange(total, device=draw.device)
+    else:
+        picks = torch.unique(torch.randint(0, total, (cap,), generator=draw.generator, device=draw.device))
+    found = []
+    for count in counts:
+        found.append(picks % count)
+        picks = picks // count
+    return found
 
 
 def degenerate_batches(claim: Claim, setting: Setting, place: Place, generator: torch.Generator, cap: int) -> Iterator[Batch]:
@@ -125,15 +149,6 @@ def degenerate_batches(claim: Claim, setting: Setting, place: Place, generator: 
     for sizes in size_choices(claim, setting):
         draw = Draw(sizes, generator, place.device, place.data)
         members = [torch.stack(leaf.degenerate(draw)) for leaf in leaves(setting)]
-        total = 1
-        for m in members:
-            total *= len(m)
-        if total <= cap:
-            picks = torch.arange(total, device=place.device)
-        else:
-            picks = torch.unique(torch.randint(0, total, (cap,), generator=generator, device=place.device))
-        chosen = {}
-        for leaf, m in zip(leaves(setting), members, strict=True):
-            chosen[id(leaf)] = m[picks % len(m)]
-            picks = picks // len(m)
-        yield Batch(assemble(setting, chosen, draw), sizes)
+        picks = combinations([len(m) for m in members], cap, draw)
+        chosen = {id(leaf): m[pick] for leaf, m, pick in zip(leaves(setting), members, picks, strict=True)}
+        yield Batch(assemble(setting, chosen, draw), sizes, tuple(chosen.values()))

@@ -160,3 +160,61 @@ def all_of(*relations: Relation) -> Relation:
         raise ClaimFault("all_of(...) wants relations made by leq, eq or chain; give at least one.")
     terms = tuple(term for r in relations for term in r.terms)
     return Relation("all", terms, tuple(link for r in relations for link in r.links))
+
+
+@dataclass(frozen=True)
+class Event:
+    """Each instance is one trial; `ok` says whether the event happened. See `event`."""
+
+    ok: Any
+    delta: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Each instance is one seed; `y` are its measurements at the sizes `x`. See `rate`."""
+
+    x: Any
+    y: Any
+    exponent: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Each instance is one seed; `value` is what it measured. See `measurement`."""
+
+    value: Any
+    expect: Any
+
+
+def event(ok: Any, *, delta: float) -> Event:
+    r"""The claim that `ok` is true with probability at least $1 - \delta$ over the claim's domain.
+
+    Args:
+        ok: bool, shape (batch,); every instance is an independent trial (give the body a seed: ``seed=D.integer(0, 10**9)``).
+        delta: the largest probability of failure.
+    """
+    return Event(ok, delta)
+
+
+def rate(x: Any, y: Any, *, exponent: float, tolerance: float = 0.2) -> Rate:
+    """The claim that y goes like x to the power `exponent`, within `tolerance` on the log-log slope.
+
+    Args:
+        x: the sizes, shape (points,), at least three of them.
+        y: positive measurements, shape (batch, points); every instance is one seed.
+        exponent: the claimed slope.
+        tolerance: how far the slope may be from it at these sizes.
+    """
+    return Rate(x, y, exponent, tolerance)
+
+
+def measurement(value: Any, *, expect: Any) -> Measurement:
+    """The result of an experiment, shape (batch,), every instance one seed.
+
+    Args:
+        value: what was measured.
+        expect: a pair (low, high) for the mean over seeds, or a predicate on the array of values.
+    """
+    return Measurement(value, expect)

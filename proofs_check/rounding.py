@@ -232,20 +232,18 @@ class Probe:
         equal = torch.tensor([link.op == "==" for link in relation.links], device=relation.links[0].lhs.device)[:, None]
         lhs, rhs, ratio = _sides(relation)
         here = _gap(lhs, rhs, equal)
-        smallest, movement, wobble = here.clone(), torch.zeros_like(lhs), torch.zeros_like(lhs)
-        lost = torch.zeros_like(lhs)
-        for _ in range(runs):
-            with RandomRounding(generator):
-                moved = evaluate(claim, batch, probing=True)
-            moved_lhs, moved_rhs, moved_ratio = _sides(moved)
-            movement = torch.maximum(movement, torch.maximum((moved_lhs - lhs).abs(), (moved_rhs - rhs).abs()))
-            smallest = torch.minimum(smallest, _gap(moved_lhs, moved_rhs, equal))
-            wobble = torch.maximum(wobble, (moved_ratio - ratio).abs())
-            lost += (moved_lhs + moved_rhs).isnan()
+        # all runs at once: the instances side by side `runs` times, rounded independently
+        with RandomRounding(generator):
+            moved = evaluate(claim, batch.repeated(runs), probing=True)
+        moved_lhs, moved_rhs, moved_ratio = (x.reshape(len(lhs), runs, -1) for x in _sides(moved))
+        movement = torch.maximum((moved_lhs - lhs[:, None]).abs(), (moved_rhs - rhs[:, None]).abs()).amax(1)
+        smallest = torch.minimum(here, _gap(moved_lhs, moved_rhs, equal[:, None]).amin(1))
+        wobble = (moved_ratio - ratio[:, None]).abs().amax(1)
+        lost = (moved_lhs + moved_rhs).isnan().any(1)
         scale = torch.maximum(lhs.abs(), rhs.abs())
         # a run that leaves the reals makes NaN, every comparison with it is false, and nothing stands or is steady
-        self.stands = (smallest > 0) & (here > SAFETY * movement) & (here > FLOOR * scale) & (lost == 0)
-        self.steady = (wobble < 1e-6) & (lost == 0)
+        self.stands = (smallest > 0) & (here > SAFETY * movement) & (here > FLOOR * scale) & ~lost
+        self.steady = (wobble < 1e-6) & ~lost
 
 
 def _sides(relation: Relation) -> tuple[Tensor, Tensor, Tensor]:

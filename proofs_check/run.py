@@ -21,11 +21,15 @@ from altheory._inputs import InputError
 from proofs_check.attacks import Place, attack_setting, draw_random
 from proofs_check.budget import Budget, budget_named
 from proofs_check.claim import Claim
+from proofs_check.conclude import conclude
 from proofs_check.errors import BadInput, ClaimFault
 from proofs_check.evaluate import check_batched
+from proofs_check.record import best_file, to_record, witness_file
 from proofs_check.registry import Address
 from proofs_check.results import ResultsFile, read
-from proofs_check.verdict import MutantResult, Result, to_record, witness_file
+from proofs_check.statistics import holm
+from proofs_check.trials import ALPHA, is_statistical, judge
+from proofs_check.verdict import SATISFIES, MutantResult, Result
 
 if TYPE_CHECKING:
     from altheory.data import Dataset
@@ -80,13 +84,32 @@ def examine(claim: Claim, plan: Plan) -> Result:
     result, started, place = Result(claim), time.perf_counter(), plan.place()
     try:
         first = draw_random(claim, claim.settings[0], place, place.generator(claim.id, "batched"), 64)
+        if is_statistical(claim, first.rows(slice(2))):
+            return _examine_trials(claim, plan, result)
         check_batched(claim, first)
         for setting in claim.settings:
             result.evidence += attack_setting(claim, setting, place, plan.budget)
+        result.conclusion = conclude(claim, result.evidence, place)
         for name in claim.mutants:
             result.mutants[name] = _try_mutant(claim, name, place, plan.budget)
     except Exception as fault:
         result.error = _fault(claim, fault)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _examine_trials(claim: Claim, plan: Plan, result: Result) -> Result:
+    """Judge a claim about a probability, a rate or a measurement, and its mutants, each with trials of its own."""
+    started, place = time.perf_counter(), plan.place()
+    result.judged, evidence = judge(claim, place, plan.budget)
+    result.evidence = [evidence]
+    for name in claim.mutants:
+        told = result.mutants[name] = MutantResult(_change(claim.mutants[name]))
+        try:
+            judged, seen = judge(claim.mutant(name), place, plan.budget, variant=name)
+            told.attacks["trials"] = (judged.verdict in ("candidate", "not-reproduced"), seen.instances)
+        except Exception as fault:
+            told.error = _fault(claim, fault)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -111,16 +134,16 @@ def check(claim: Claim, *, budget: str = "quick", seed: int = 0, device: str = "
 
 
 def _try_mutant(claim: Claim, name: str, place: Place, budget: Budget) -> MutantResult:
-    """Attack a mutant until it dies or the budget ends."""
-    mutant, change = claim.mutant(name), claim.mutants[name]
-    told = MutantResult(False, _change(change))
+    """Put every attack on a mutant until it kills; a setting is visited only while no attack killed on an earlier one."""
+    mutant = claim.mutant(name)
+    told = MutantResult(_change(claim.mutants[name]))
     try:
         for setting in mutant.settings:
-            evidence = attack_setting(mutant, setting, place, budget, variant=name, stop_early=True)
-            told.instances += sum(e.instances for e in evidence)
-            killers = [e.witness for e in evidence if e.witness]
-            if killers:
-                told.killed, told.witness = True, killers[0]
+            for e in attack_setting(mutant, setting, place, budget, variant=name, until_killed=True):
+                killed, instances = told.attacks.get(e.attack, (False, 0))
+                told.attacks[e.attack] = (killed or e.witness is not None, instances + e.instances)
+                told.witness = told.witness or e.witness
+            if told.killed:
                 break
     except Exception as fault:
         told.error = _fault(claim, fault)
@@ -215,7 +238,23 @@ def verify(
         file.append(record)
         records[record["id"]] = record
         on_record(record, False)
+    _several_events(records, file)
     return [records[address.id] for address in addresses]
+
+
+def _several_events(records: dict[str, dict[str, Any]], file: ResultsFile) -> None:
+    """Holm's procedure over the events of a run: a contradiction that does not survive it becomes inconclusive."""
+    events = {id: r["statistics"] for id, r in records.items() if (r.get("statistics") or {}).get("kind") == "event"}
+    rejected = holm({id: numbers["p_value"] for id, numbers in events.items()}, ALPHA)
+    withdrawn = [id for id in events if records[id]["verdict"] == "candidate" and not rejected[id]]
+    for id in withdrawn:
+        record = records[id]
+        record["verdict"], record["agrees"] = "inconclusive", "inconclusive" in SATISFIES[record["expected"]]
+        record["reason"] += (
+            f" Not contradicted any more at error level {ALPHA:g} over all {len(events)} events of the run (Holm)."
+        )
+    if withdrawn:
+        file.start(list(records.values()))
 
 
 def _results(todo: list[Address], plan: Plan, workers: int) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -246,6 +285,20 @@ def writable(out: Path) -> None:
             pass
     except OSError as fault:
         raise BadInput(f"the folder {str(out)!r} cannot be written to ({fault.strerror}); give another --out.") from None
+
+
+def keep_witness(result: Result, out: Path) -> Path | None:
+    """Write what an attack found into out/witness; a best instance that violates nothing goes to <id>.best.json."""
+    content, name = witness_file(result), f"{result.claim.id}.json"
+    best = max((e.best for e in result.evidence if e.best), key=lambda found: found.ratio, default=None)
+    if content is None and best is not None:
+        content, name = best_file(result.claim, best), f"{result.claim.id}.best.json"
+    if content is None:
+        return None
+    path = out / "witness" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def reports(records: list[dict[str, Any]], out: Path, command: str) -> Path:

@@ -1,28 +1,27 @@
-"""From evidence to a verdict, and from a verdict to one line of results.jsonl.
+"""From evidence to a verdict.
 
 Observed and expected are kept apart. *Green* means that they agree and that every mutant died.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proofs_check.attacks import EDGES, Evidence, Found
+from proofs_check.attacks import Evidence, Found
 from proofs_check.claim import Claim
-from proofs_check.evaluate import predicate_name
+from proofs_check.conclude import Conclusion
+from proofs_check.trials import Judged
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from proofs_check.exact.pairs import PairResult
 
 #: which observed verdicts satisfy an expected one
 SATISFIES = {
     "held": ("held", "tight", "proved"),
     "tight": ("tight", "proved"),
     "proved": ("proved",),
-    # until exact confirmation exists, a float64 violation that stands is a candidate, and the report says so
-    "refuted": ("refuted", "candidate"),
+    "refuted": ("refuted",),
     "reproduced": ("reproduced",),
     "not-reproduced": ("not-reproduced",),
     "vacuous": ("vacuous",),
@@ -31,13 +30,18 @@ SATISFIES = {
 
 @dataclass
 class MutantResult:
-    """Whether the attacks refuted one planted mutant, and how."""
+    """Which attacks refuted one planted mutant, and how."""
 
-    killed: bool
     change: str
+    #: by attack: whether it killed, and after how many instances
+    attacks: dict[str, tuple[bool, int]] = field(default_factory=dict)
     witness: Found | None = None
-    instances: int = 0
     error: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether any attack killed it."""
+        return any(killed for killed, _ in self.attacks.values())
 
 
 @dataclass
@@ -47,6 +51,9 @@ class Result:
     claim: Claim
     evidence: list[Evidence] = field(default_factory=list)
     mutants: dict[str, MutantResult] = field(default_factory=dict)
+    conclusion: Conclusion = field(default_factory=Conclusion)
+    #: the statistical verdict, for events, rates and measurements
+    judged: Judged | None = None
     error: str | None = None
     seconds: float = 0.0
 
@@ -62,13 +69,24 @@ class Result:
         """The observed verdict."""
         if self.error:
             return "error"
-        if self.witness:
+        if self.judged:
+            return self.judged.verdict
+        if self.conclusion.refuted:
+            return "refuted"
+        if self.witness and not self.conclusion.contradicted:
             return "candidate"
-        return "held" if any(e.admissible for e in self.evidence) else "vacuous"
+        if not any(e.admissible for e in self.evidence):
+            return "vacuous"
+        return "tight" if self.conclusion.tight else "held"
 
     @property
     def agrees(self) -> bool:
-        """Whether the observed verdict satisfies the expected one."""
+        """Whether the observed verdict satisfies the expected one.
+
+        Statistics cannot refute exactly: for them a contradiction at the stated error level is all that `refuted` can mean.
+        """
+        if self.judged and self.claim.expect == "refuted":
+            return self.verdict == "candidate"
         return self.verdict in SATISFIES[self.claim.expect]
 
     @property
@@ -90,143 +108,41 @@ class Result:
         met = sum(e.admissible for e in self.evidence)
         if self.error:
             return self.error
-        if (w := self.witness) is not None:
-            sizes = ", ".join(f"{name} = {value}" for name, value in w.sizes.items())
+        if self.judged:
+            return self.judged.sentence
+        if (confirmed := self.conclusion.refuted) is not None:
+            pair = confirmed.exact.confirmation.pairs[confirmed.exact.violated[0]]
             return (
-                f"Violated in float64 beyond rounding{f' at {sizes}' if sizes else ''}: {w.link} fails with {w.lhs:.6g} "
-                f"against {w.rhs:.6g}. Not yet confirmed in exact arithmetic."
+                f"Refuted{_at(confirmed.simple.landscape.sizes)}: {confirmed.link} fails, with {side(pair, 'lhs')} against "
+                f"{side(pair, 'rhs')} in exact arithmetic."
+            )
+        if (w := self.witness) is not None and not self.conclusion.contradicted:
+            return (
+                f"Violated in float64 beyond rounding{_at(w.sizes)}: {w.link} fails with {w.lhs:.6g} against {w.rhs:.6g}. "
+                f"Not confirmed in exact arithmetic: {self.conclusion.unconfirmed}."
             )
         if self.verdict == "vacuous":
             return f"No instance met the assumptions, out of {sum(e.instances for e in self.evidence):,} tried."
         ratio = f"; best ratio {self.best_ratio:.6g}" if self.best_ratio is not None else ""
-        return f"No violation on {met:,} instances that meet the assumptions{ratio}."
+        text = f"No violation on {met:,} instances that meet the assumptions{ratio}."
+        if self.conclusion.contradicted:
+            text += " A float64 violation was looked at in exact arithmetic, which finds that the statement holds there."
+        for confirmed in self.conclusion.attained:
+            text += f" Attained exactly{_at(confirmed.simple.landscape.sizes)}: {confirmed.link.replace('<=', '=')}."
+        return text
+
+
+def _at(sizes: dict[str, int]) -> str:
+    found = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+    return f" at {found}" if found else ""
+
+
+def side(pair: PairResult, which: str) -> str:
+    """A side of an exact comparison: the fraction when it is short, else twenty digits."""
+    exact = pair.lhs_exact if which == "lhs" else pair.rhs_exact
+    return exact if exact and len(exact) <= 24 else (pair.lhs if which == "lhs" else pair.rhs)
 
 
 def is_green(record: dict[str, Any]) -> bool:
     """Whether a record of results.jsonl agrees with its audit and lost no mutant."""
     return bool(record["agrees"]) and all(record["mutants"].values())
-
-
-def to_record(result: Result, *, seed: int, budget: str, environment: dict[str, Any]) -> dict[str, Any]:
-    """The JSON object of one claim, as written to results.jsonl."""
-    c, witness = result.claim, result.witness
-    kinds = {len(e.links) for e in result.evidence if e.links}
-    return {
-        "schema": SCHEMA,
-        "id": c.id,
-        "paper": c.paper,
-        "kind": _kind(result, kinds),
-        "title": c.title,
-        "expected": c.expect,
-        "verdict": result.verdict,
-        "agrees": result.agrees,
-        "reason": result.reason(),
-        "statement": c.statement,
-        "sections": [list(section) for section in c.sections],
-        "source": c.source,
-        "reading": c.reading,
-        "uses": list(c.uses),
-        "amends": c.amends,
-        "sharpens": c.sharpens,
-        "arguments": {name: domain.describe() for name, domain in c.settings[0].arguments.items()},
-        "settings": {s.name: {name: d.describe() for name, d in s.arguments.items()} for s in c.settings},
-        "assumes": [predicate_name(p) for p in c.assumes],
-        "constants": {
-            name: value if isinstance(value, str) or _is_number(value) else repr(value) for name, value in c.constants.items()
-        },
-        "evidence": [_evidence(e, seed) for e in result.evidence],
-        "best_ratio": result.best_ratio,
-        "witness": {**_found(witness), "file": f"witness/{c.id}.json", "confirmed": False} if witness else None,
-        "mutants": {name: m.killed for name, m in result.mutants.items()},
-        "mutant_evidence": {name: _mutant(m) for name, m in result.mutants.items()},
-        "seed": seed,
-        "budget": budget,
-        "seconds": round(result.seconds, 3),
-        "environment": environment,
-        "fingerprint": c.fingerprint(),
-        "error": result.error,
-    }
-
-
-def witness_file(result: Result) -> dict[str, Any] | None:
-    """The content of witness/<id>.json: the inputs as exact rationals (every float64 is one)."""
-    w = result.witness
-    if w is None:
-        return None
-    return {
-        "schema": SCHEMA,
-        "id": result.claim.id,
-        "setting": w.setting,
-        "dims": w.sizes,
-        "inputs": {name: _rationals(value.tolist()) for name, value in w.inputs.items()},
-        "constants": {k: _rationals(v) if _is_number(v) else repr(v) for k, v in result.claim.constants.items()},
-        "link": w.link,
-        "lhs": w.lhs,
-        "rhs": w.rhs,
-        "confirmed": False,
-    }
-
-
-def _kind(result: Result, kinds: set[int]) -> str:
-    links = [link["name"] for e in result.evidence for link in e.links[:1]]
-    if links and " == " in links[0]:
-        return "eq"
-    return "chain" if kinds and max(kinds) > 1 else "leq"
-
-
-def _evidence(e: Evidence, seed: int) -> dict[str, Any]:
-    return {
-        "attack": e.attack,
-        "setting": e.setting,
-        "instances": e.instances,
-        "admissible": e.admissible,
-        "probed": e.probed,
-        "violations": e.violations,
-        "best_ratio": e.best.ratio if e.best else None,
-        "best": _found(e.best) if e.best else None,
-        "links": e.links,
-        "histogram": {"edges": EDGES.tolist(), "counts": e.counts},
-        "seconds": round(e.seconds, 4),
-        "seed": seed,
-        "device": e.device,
-    }
-
-
-def _found(f: Found) -> dict[str, Any]:
-    return {
-        "attack": f.attack,
-        "setting": f.setting,
-        "dims": f.sizes,
-        "inputs": {name: value.tolist() for name, value in f.inputs.items()},
-        "terms": [{"name": name, "value": value} for name, value in f.terms],
-        "link": f.link,
-        "lhs": f.lhs,
-        "rhs": f.rhs,
-        "ratio": f.ratio,
-    }
-
-
-def _mutant(m: MutantResult) -> dict[str, Any]:
-    w = m.witness
-    return {
-        "killed": m.killed,
-        "change": m.change,
-        "attack": w.attack if w else None,
-        "setting": w.setting if w else None,
-        "instances": m.instances,
-        "inputs": {name: value.tolist() for name, value in w.inputs.items()} if w else None,
-        "lhs": w.lhs if w else None,
-        "rhs": w.rhs if w else None,
-        "error": m.error,
-    }
-
-
-def _is_number(value: Any) -> bool:
-    """A finite number: JSON and rationals know no others."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _rationals(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rationals(v) for v in value]
-    return str(Fraction(value))

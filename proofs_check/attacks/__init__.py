@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from proofs_check.attacks import degenerate, random_batches
+from proofs_check.attacks import ascent, degenerate, random_batches, structured
 from proofs_check.attacks._examiner import EDGES, Evidence, Examiner, Found
 from proofs_check.budget import Budget
 from proofs_check.claim import Claim, Setting
 from proofs_check.instances import Batch, Place, draw_random
 
-ATTACKS = (degenerate, random_batches)
+ATTACKS = (degenerate, random_batches, structured, ascent)
+
+#: those that search, and so cost more for each instance they look at
+SEARCHING = (structured, ascent)
 
 
 def attack_setting(
-    claim: Claim, setting: Setting, place: Place, budget: Budget, *, variant: str = "", stop_early: bool = False
+    claim: Claim, setting: Setting, place: Place, budget: Budget, *, variant: str = "", until_killed: bool = False
 ) -> list[Evidence]:
     """Run every attack on one setting of a claim.
 
@@ -20,23 +23,24 @@ def attack_setting(
         claim: the claim, or a mutant of it.
         setting: one of its settings.
         place: seed, device and data.
-        budget: how much work.
+        budget: how much work; the searching attacks visit the first `budget.searched` settings only.
         variant: the mutant's name, so that it draws instances of its own.
-        stop_early: stop at the first violation that stands (enough to kill a mutant).
+        until_killed: end each attack at its first violation that stands.
 
     Raises:
         ClaimFault: the body failed on some instance.
     """
+    position = [s.name for s in claim.settings].index(setting.name)
     found = []
     for attack in ATTACKS:
+        if attack in SEARCHING and position >= budget.searched:
+            continue
         examiner = Examiner(claim, setting, attack.NAME, place, variant)
         for batch in attack.batches(claim, setting, place, budget, variant):
             examiner.look(batch)
-            if stop_early and examiner.violated:
+            if until_killed and examiner.violated:
                 break
         found.append(examiner.close())
-        if stop_early and examiner.violated:
-            break
     return found
 
 

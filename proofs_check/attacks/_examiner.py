@@ -35,6 +35,8 @@ class Found:
     setting: str
     sizes: dict[str, int]
     inputs: dict[str, Tensor]
+    #: the members of the setting's leaves, in order
+    members: tuple[Tensor, ...]
     terms: list[tuple[str, float]]
     link: str
     lhs: float
@@ -77,6 +79,7 @@ class Examiner:
         self.evidence = Evidence(attack, setting.name, device=str(place.device))
         self._standing: list[Found] = []
         self._ratios: dict[str, list[Tensor]] = {}
+        self._ops: dict[str, str] = {}
         self._counts = torch.zeros(len(EDGES) - 1, dtype=torch.int64)
         self._started = time.perf_counter()
 
@@ -116,7 +119,11 @@ class Examiner:
         worst = margins.amax(0)
         if self._standing:  # what stands already is enough, unless this is clearly worse
             rows = rows[worst[rows] > WORSE * self._standing[0].margin]
-        rows = rows[worst[rows].argsort(descending=True, stable=True)[:PROBED]]
+        rows = rows[worst[rows].argsort(descending=True, stable=True)]
+        if len(rows) > PROBED:  # half of them the worst, half spread over the rest: rounding must not drown a real violation
+            half = PROBED // 2
+            spread = torch.linspace(half, len(rows) - 1, PROBED - half, device=rows.device).long()
+            rows = torch.cat([rows[:half], rows[spread]])
         if not len(rows):
             return standing
         self.evidence.probed += len(rows)
@@ -137,6 +144,7 @@ class Examiner:
 
     def _keep_ratios(self, relation: Relation, ratios: Tensor) -> None:
         for link, ratio in zip(relation.links, ratios, strict=True):
+            self._ops[link.name] = link.op
             self._ratios.setdefault(link.name, []).append(ratio[~ratio.isnan()].cpu())
         top = ratios.nan_to_num(nan=-torch.inf).amax(0)
         top = top[top > -torch.inf].clamp(EDGES[0].item() + 1e-9, EDGES[-1].item()).cpu()
@@ -166,7 +174,8 @@ class Examiner:
             attack=self.evidence.attack,
             setting=self.setting.name,
             sizes=batch.sizes,
-            inputs={name: value[row].cpu() for name, value in batch.values.items()},
+            inputs={name: value[row].detach().cpu() for name, value in batch.values.items()},
+            members=tuple(member[row].detach().cpu() for member in batch.members),
             terms=[(name, float(value[row])) for name, value in relation.terms],
             link=link.name,
             lhs=float(link.lhs[row]),
@@ -188,7 +197,12 @@ class Examiner:
                 # a ratio that rounding moves is not reported for the claim, so not for a link of it either
                 most = max(1.0, e.best.ratio) if e.best else 1.0
                 e.links.append(
-                    {"name": name, "best_ratio": min(float(ratios.max()), most), "median_ratio": float(ratios.median())}
+                    {
+                        "name": name,
+                        "op": self._ops[name],
+                        "best_ratio": min(float(ratios.max()), most),
+                        "median_ratio": float(ratios.median()),
+                    }
                 )
         e.counts = self._counts.tolist()
         e.seconds = time.perf_counter() - self._started

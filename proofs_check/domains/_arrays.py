@@ -74,7 +74,7 @@ class Real(Leaf):
         return _entries(self, draw, -math.inf)
 
     def contains(self, x: Tensor, draw: Draw) -> Tensor:
-        return x.isfinite().flatten(1).all(1)
+        return x.isfinite().reshape(len(x), -1).all(1)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -109,7 +109,7 @@ class Nonneg(Leaf):
         return _entries(self, draw, 2.0**-20 if self.strict else 0.0)
 
     def contains(self, x: Tensor, draw: Draw) -> Tensor:
-        return ((x > 0) if self.strict else (x >= 0)).flatten(1).all(1)
+        return ((x > 0) if self.strict else (x >= 0)).reshape(len(x), -1).all(1)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -122,8 +122,8 @@ class Chart:
         logarithmic: bool = False,
     ) -> Chart:
         """A chart whose coordinates all have the same range."""
-        ends = (torch.full((k,), end, dtype=torch.float64) for end in (lower, upper))
-        return cls(*ends, build, coordinates, logarithmic)
+        low, high = (torch.full((k,), end, dtype=torch.float64) for end in (lower, upper))
+        return cls(low, high, build, coordinates, logarithmic)
 
 
 class Leaf(Domain):

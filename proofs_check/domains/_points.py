@@ -33,7 +33,7 @@ def _configurations(n: int, d: int, draw: Draw) -> list[Tensor]:
     pairs = axes[index // 2] * (1 - 2 * (index % 2).to(draw.dtype))[:, None]
     found = [signed, pairs, same, antipodal]
     if d >= 2:
-        angle = 2 * math.pi * index / n
+        angle = 2 * math.pi * index.to(draw.dtype) / n
         polygon = torch.zeros(n, d, device=draw.device, dtype=draw.dtype)
         polygon[:, 0], polygon[:, 1] = torch.cos(angle), torch.sin(angle)
         near = signed.clone()
@@ -256,7 +256,12 @@ def step_size(of: Domain | str, relative: Domain) -> Derived:
     Args:
         of: a domain of kernels or of spectra, or the name of the argument that holds one.
         relative: the range of $\eta\,\lambda_{\max}$, e.g. ``D.interval(0, 1)``; a zero kernel takes it as it is.
+
+    Raises:
+        BadInput: `relative` is not a domain, or `of` is neither a domain nor a name.
     """
+    if not isinstance(relative, Domain):
+        raise BadInput(f"D.step_size got relative={relative!r}; give a domain such as D.interval(0, 1).")
     function: Callable[..., Tensor] = _relative_step
     name = of if isinstance(of, str) else "the spectrum"
     return derived(function, of, relative, text=f"s / lambda_max({name}) with s {relative.describe()}")

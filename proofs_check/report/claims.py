@@ -52,6 +52,8 @@ class Mutant:
     instances: str = ""
     inputs: str = ""
     sides: str = ""
+    #: by attack: whether it refuted the mutant, and after how many instances
+    attacks: dict[str, tuple[bool, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -137,8 +139,7 @@ def build(record: Record, anchor: str, typeset: Typesetter, symbols: dict[str, A
     except Exception as failure:  # a malformed record must not cost the reader the other claims
         claim.agrees = False
         claim.error = (
-            f"This record could not be laid out ({type(failure).__name__}: {failure}). "
-            "Its raw content is shown instead."
+            f"This record could not be laid out ({type(failure).__name__}: {failure}). Its raw content is shown instead."
         )
         claim.raw = json.dumps(record, indent=1, ensure_ascii=False, default=repr)[:20_000]
     return claim
@@ -212,9 +213,18 @@ def mutants_of(record: Record) -> list[Mutant]:
                 numbers.count(detail.get("instances")),
                 numbers.assignments(inputs) if isinstance(inputs, dict) else "",
                 sides,
+                _by_attack(detail, killed is True),
             )
         )
     return found
+
+
+def _by_attack(detail: Record, killed: bool) -> dict[str, tuple[bool, str]]:
+    """What every attack did to a mutant; an older record names only the one that killed it."""
+    told = {str(k): as_dict(v) for k, v in as_dict(detail.get("attacks")).items()}
+    if not told and killed and detail.get("attack"):
+        told = {str(detail["attack"]): {"killed": True, "instances": detail.get("instances")}}
+    return {name: (one.get("killed") is True, numbers.count(one.get("instances"))) for name, one in told.items()}
 
 
 def _sign(record: Record, left: Any, right: Any) -> str:
@@ -231,9 +241,7 @@ def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any]) -> None:
     claim.source = typeset.prose(record.get("source"))
     claim.reading = typeset.prose(relation_signs(record.get("reading") or ""))
     claim.statement = typeset.blocks(record.get("statement"))
-    claim.sections = [
-        (str(name), typeset.blocks(capital(str(text)))) for name, text in as_list(record.get("sections"))
-    ]
+    claim.sections = [(str(name), typeset.blocks(capital(str(text)))) for name, text in as_list(record.get("sections"))]
     claim.assumptions = [typeset.prose(relation_signs(text)) for text in as_list(record.get("assumes"))]
     claim.constants = numbers.assignments(as_dict(record.get("constants")), limit=20)
     claim.domains = _domains(record, typeset, symbols)

@@ -74,9 +74,7 @@ def axis(low: float, high: float, what: str, distance: str) -> Axis:
     if high - low < 1e-4:
         span = max(high - low, 1e-13)
         low, high = low - 0.05 * span, high + 0.05 * span
-        ticks = [
-            (1.0 + gap, "0" if gap == 0 else numbers.number(gap)) for gap in _steps(low - 1, high - 1, 3)
-        ]
+        ticks = [(1.0 + gap, "0" if gap == 0 else numbers.number(gap)) for gap in _steps(low - 1, high - 1, 3)]
         return Axis(_scale(low, high, left, right, lambda x: x), ticks, distance, "close")
     if low > 0 and high / low > 50:
         low, high = low / 1.3, high * 1.3
@@ -109,9 +107,7 @@ def axis(low: float, high: float, what: str, distance: str) -> Axis:
     )
 
 
-def _scale(
-    low: float, high: float, left: float, right: float, bend: Callable[[float], float]
-) -> Callable[[float], float]:
+def _scale(low: float, high: float, left: float, right: float, bend: Callable[[float], float]) -> Callable[[float], float]:
     start, end = bend(low), bend(high)
 
     def place(value: float) -> float:
@@ -148,10 +144,7 @@ def bars_of(name: str, evidence: Sequence[dict[str, Any]]) -> Bars | None:
         for left, right, amount in zip(edges, edges[1:], counts, strict=False):
             if not numbers.is_number(amount) or amount <= 0:
                 continue
-            if (
-                all(numbers.is_number(edge) and math.isfinite(edge) for edge in (left, right))
-                and left <= right
-            ):
+            if all(numbers.is_number(edge) and math.isfinite(edge) for edge in (left, right)) and left <= right:
                 summed[left, right] = summed.get((left, right), 0) + int(amount)
             else:
                 outside += int(amount)
@@ -183,15 +176,10 @@ def _frame(axis: Axis, spans: list[tuple[float, float]], bottom: float) -> list[
         if x - last < 7 * len(label) + 8:
             continue
         last = x
-        parts.append(
-            f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:.1f}" y2="{bottom + 4:.1f}"/>'
-        )
+        parts.append(f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:.1f}" y2="{bottom + 4:.1f}"/>')
         parts.append(_text(x, bottom + 16, label, "tick", "middle"))
     one = axis.place(1.0)
-    parts.extend(
-        f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{start:.1f}" y2="{end:.1f}"/>'
-        for start, end in spans
-    )
+    parts.extend(f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{start:.1f}" y2="{end:.1f}"/>' for start, end in spans)
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, bottom + 33, axis.label, "label", "middle"))
     return parts
 
@@ -226,9 +214,7 @@ def margin(rows: list[Bars], *, equality: bool = False) -> Markup:
         edge
         for row in rows
         for left, right, _ in row.bins
-        if equality
-        or row.violations
-        or left < EQUAL  # without a violation, a bin that starts at 1 is equality
+        if equality or row.violations or left < EQUAL  # without a violation, a bin that starts at 1 is equality
         for edge in (left, right)
     ] or [1.0]
     x = axis(
@@ -257,9 +243,7 @@ def margin(rows: list[Bars], *, equality: bool = False) -> Markup:
                 _text(
                     LEFT - 5,
                     y + 3.5,
-                    numbers.number(10**decade)
-                    if decade < 4
-                    else f"10{str(decade).translate(numbers.SUPERSCRIPT)}",
+                    numbers.number(10**decade) if decade < 4 else f"10{str(decade).translate(numbers.SUPERSCRIPT)}",
                     "tick",
                     "end",
                 )
@@ -331,9 +315,7 @@ def chain(links: list[Link]) -> Markup:
         parts.append(_text(LEFT, base + 14, _name(link.name), "row"))
         ends = [x.place(value) for value in (link.median, link.best) if value is not None]
         parts.append(f'<line class="span" x1="{min(ends):.1f}" x2="{max(ends):.1f}" y1="{y}" y2="{y}"/>')
-        parts.extend(
-            f'<circle class="ring small" cx="{x.place(value):.1f}" cy="{y}" r="2"/>' for value in link.medians
-        )
+        parts.extend(f'<circle class="ring small" cx="{x.place(value):.1f}" cy="{y}" r="2"/>' for value in link.medians)
         if link.median is not None:
             parts.append(f'<circle class="ring" cx="{x.place(link.median):.1f}" cy="{y}" r="4.5"/>')
         if link.best is not None:

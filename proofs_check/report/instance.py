@@ -50,17 +50,12 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 
 def _laid_out(values: Any) -> list[tuple[str, str, Markup]]:
-    return [
-        (str(name), numbers.sizes(value), numbers.block(value)) for name, value in as_dict(values).items()
-    ]
+    return [(str(name), numbers.sizes(value), numbers.block(value)) for name, value in as_dict(values).items()]
 
 
 def _terms(items: Any, typeset: Typesetter) -> list[tuple[Markup, Markup]]:
     terms = [item for item in as_list(items) if isinstance(item, dict)]
-    return [
-        (typeset.prose(relation_signs(item.get("name", "unnamed"))), numbers.block(item.get("value")))
-        for item in terms
-    ]
+    return [(typeset.prose(relation_signs(item.get("name", "unnamed"))), numbers.block(item.get("value"))) for item in terms]
 
 
 def _origin(item: Record) -> str:

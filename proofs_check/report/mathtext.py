@@ -67,10 +67,7 @@ _FRACTION = re.compile(r"\\(d?frac)\s*" + _ARGUMENT + r"\s*" + _ARGUMENT)
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 _RELATIONS = frozenset(
     ["=", "<", ">"]
-    + [
-        rf"\{name}"
-        for name in ("leq", "geq", "neq", "ne", "approx", "sim", "propto", "subseteq", "to", "succeq")
-    ]
+    + [rf"\{name}" for name in ("leq", "geq", "neq", "ne", "approx", "sim", "propto", "subseteq", "to", "succeq")]
     + [rf"\{name}" for name in ("preceq", "Rightarrow", "Leftrightarrow")]
 )
 _MARKUP = re.compile(
@@ -174,9 +171,7 @@ class Typesetter:
             )
         unit = engine.FONT_SCALE
         box = f"0 {_fixed(depth - height)} {_fixed(width)} {_fixed(height)}"
-        style = (
-            f"width:{width / unit:.2f}em;height:{height / unit:.2f}em;vertical-align:{-depth / unit:.2f}em"
-        )
+        style = f"width:{width / unit:.2f}em;height:{height / unit:.2f}em;vertical-align:{-depth / unit:.2f}em"
         svg = f'<svg viewBox="{box}" style="{style}" aria-hidden="true">{"".join(body)}</svg>'
         return svg, width / unit
 
@@ -200,9 +195,7 @@ class Typesetter:
             source += r"\dfrac" if token == r"\frac" and depth == 0 else token
         return self.formula(source, after=after, display=True, label=latex)
 
-    def formula(
-        self, latex: str, *, before: str = "", after: str = "", display: bool = False, label: str = ""
-    ) -> Markup:
+    def formula(self, latex: str, *, before: str = "", after: str = "", display: bool = False, label: str = "") -> Markup:
         """One formula; `before` and `after` are punctuation that no line break may part from it."""
         latex = latex.strip()
         drawn = self._pieces(latex)
@@ -235,11 +228,7 @@ class Typesetter:
             tail = _GLUED_AFTER.match(text, position)
             position += len(tail[0]) if tail else 0
             after = tail[0] if tail else ""
-            html.append(
-                self.displayed(latex, after)
-                if found["display"]
-                else self.formula(latex, before=glue, after=after)
-            )
+            html.append(self.displayed(latex, after) if found["display"] else self.formula(latex, before=glue, after=after))
         html.append(_plain(text[position:]))
         return Markup("").join(html)
 
@@ -276,9 +265,7 @@ class Typesetter:
 
     def glyphs(self) -> Markup:
         """The outlines of all glyphs used so far, to be placed once in the page."""
-        return Markup("").join(
-            Markup(f'<path id="g-{index}" d="{outline}"/>') for index, outline in self._glyphs.values()
-        )
+        return Markup("").join(Markup(f'<path id="g-{index}" d="{outline}"/>') for index, outline in self._glyphs.values())
 
 
 def _plain(text: str) -> Markup:
@@ -291,11 +278,7 @@ def _outline(vertices: Any, codes: Any) -> str:
     while index < len(codes):
         code = int(codes[index])
         length = {_QUADRATIC: 2, _CUBIC: 3}.get(code, 1)
-        points = " ".join(
-            f"{_fixed(float(x))} {_fixed(-float(y))}" for x, y in vertices[index : index + length]
-        )
-        data.append(
-            "Z" if code == _CLOSE else {_MOVE: "M", _LINE: "L", _QUADRATIC: "Q", _CUBIC: "C"}[code] + points
-        )
+        points = " ".join(f"{_fixed(float(x))} {_fixed(-float(y))}" for x, y in vertices[index : index + length])
+        data.append("Z" if code == _CLOSE else {_MOVE: "M", _LINE: "L", _QUADRATIC: "Q", _CUBIC: "C"}[code] + points)
         index += length
     return "".join(data)

@@ -187,9 +187,7 @@ def _rational(text: str) -> Markup:
 def block(value: Any) -> Markup:
     """A value laid out to be read: scalars as text, arrays as bracketed tables, cut if large."""
     if isinstance(value, dict):
-        rows = Markup("").join(
-            Markup("<dt>{}</dt><dd>{}</dd>").format(key, block(item)) for key, item in value.items()
-        )
+        rows = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(key, block(item)) for key, item in value.items())
         return Markup('<dl class="pairs">{}</dl>').format(rows)
     if not isinstance(value, list | tuple):
         return entry(value)
@@ -229,9 +227,7 @@ def _table(value: list[Any] | tuple[Any, ...]) -> Markup:
         cut = cut or short
         lines.append(
             Markup("<tr>{}</tr>").format(
-                Markup("").join(
-                    Markup("<td>{}</td>").format(_cell(cell, across=row is not _GAP)) for cell in cells
-                )
+                Markup("").join(Markup("<td>{}</td>").format(_cell(cell, across=row is not _GAP)) for cell in cells)
             )
         )
     name = "matrix" if is_matrix else "vector"
@@ -246,11 +242,7 @@ def _table(value: list[Any] | tuple[Any, ...]) -> Markup:
 def _cell(cell: Any, across: bool) -> Markup:
     if cell is _GAP:
         return Markup("⋯" if across else "⋮")
-    return (
-        Markup("<code>{}</code>").format(inline(cell))
-        if isinstance(cell, list | dict)
-        else entry(cell, digits=5)
-    )
+    return Markup("<code>{}</code>").format(inline(cell)) if isinstance(cell, list | dict) else entry(cell, digits=5)
 
 
 def inline(value: Any) -> str:

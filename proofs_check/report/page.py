@@ -24,12 +24,10 @@ Glossary = dict[str, list[tuple[str, str, str, str]]]
 
 RISK = "Rests on a statement found false"
 LABELS = ["Amends", "Amended by", "Sharpens", "Sharpened by", "Uses", "Used by", RISK]
-ATTACKS = ["degenerate", "random", "hypothesis", "ascent", "convex", "exact"]
+ATTACKS = ["degenerate", "random", "structured", "ascent", "trials"]
 
 
-def write_report(
-    records: list[Record], out: pathlib.Path, *, command: str, glossary: Glossary | None = None
-) -> pathlib.Path:
+def write_report(records: list[Record], out: pathlib.Path, *, command: str, glossary: Glossary | None = None) -> pathlib.Path:
     """Write `out/index.html` from the records of a run and return its path.
 
     Args:
@@ -64,12 +62,9 @@ def render(records: list[Record], *, command: str, glossary: Glossary) -> str:
 
     folder = resources.files("proofs_check.report")
     style, script, template = (
-        folder.joinpath(name).read_text(encoding="utf-8")
-        for name in ("style.css", "page.js", "template.html.j2")
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "page.js", "template.html.j2")
     )
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(
         ratio=numbers.ratio,
         seconds=numbers.seconds,
@@ -96,9 +91,7 @@ def render(records: list[Record], *, command: str, glossary: Glossary) -> str:
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key that puts `theorem2` before `theorem10`."""
-    return [
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part
-    ]
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
 
 
 def ordered(records: Iterable[Record]) -> list[Record]:
@@ -142,9 +135,7 @@ def model(records: list[Record], typeset: Typesetter, glossary: Glossary) -> dic
         "claims": found,
         "papers": list(papers.values()),
         "totals": _segments(found),
-        "disagreements": [
-            (claim, _complaint(claim)) for claim in found if not claim.green and not claim.unfinished
-        ],
+        "disagreements": [(claim, _complaint(claim)) for claim in found if not claim.green and not claim.unfinished],
         "unfinished": unfinished,
         "falsified": [(claim, _counterexample(claim)) for claim in found if claim.is_false],
         "silent": [claim for claim in found if claim.verdict.word in ("vacuous", "not-reproduced")],
@@ -193,9 +184,7 @@ def _relate(found: list[Claim]) -> None:
             if name not in reached:
                 reached.add(name)
                 queue += forward.get(name, [])
-        at_risk = [
-            name for name in sorted(reached) if name in by_id and by_id[name].is_false and name != claim.id
-        ]
+        at_risk = [name for name in sorted(reached) if name in by_id and by_id[name].is_false and name != claim.id]
         if at_risk:
             links[claim.id][RISK] = at_risk
         claim.relations = [
@@ -209,16 +198,11 @@ def _complaint(claim: Claim) -> list[str]:
     """Why a claim is not green, one sentence each."""
     parts = []
     if claim.error:
-        parts.append(
-            claims.sentence(
-                f"The check stopped with an error: {claim.error}" if not claim.raw else claim.error
-            )
-        )
+        parts.append(claims.sentence(f"The check stopped with an error: {claim.error}" if not claim.raw else claim.error))
     elif not claim.agrees:
         parts.append(f"The audit expects {claim.expected}; this run observed {claim.verdict.word}.")
     parts.extend(
-        f"The mutant “{mutant.name}” survived: the checks would not have noticed this mistake."
-        for mutant in claim.survivors
+        f"The mutant “{mutant.name}” survived: the checks would not have noticed this mistake." for mutant in claim.survivors
     )
     return parts or ["The record says that its verdict does not agree."]
 
@@ -260,15 +244,12 @@ def _summary(found: list[Claim], papers: int) -> str:
 def _power(found: list[Claim]) -> dict[str, Any]:
     """The mutant by attack table: which attack caught each deliberately wrong variant."""
     pairs = [(claim, mutant) for claim in found for mutant in claim.mutants]
-    names = {mutant.attack for _, mutant in pairs if mutant.attack}
+    names = {name for _, mutant in pairs for name in mutant.attacks}
     attacks = [name for name in ATTACKS if name in names] + sorted(names - set(ATTACKS))
     return {
         "attacks": attacks,
         "rows": sorted(pairs, key=lambda pair: pair[1].killed is True),
-        "caught": {
-            name: sum(mutant.killed is True and mutant.attack == name for _, mutant in pairs)
-            for name in attacks
-        },
+        "caught": {name: sum(mutant.attacks.get(name, (False, ""))[0] for _, mutant in pairs) for name in attacks},
         "killed": sum(mutant.killed is True for _, mutant in pairs),
         "survived": sum(mutant.killed is False for _, mutant in pairs),
         "untried": sum(mutant.killed is None for _, mutant in pairs),

@@ -23,16 +23,14 @@ class Verdict:
     @property
     def mark(self) -> Markup:
         """The shape, drawn from the symbol of the same name; decorative, since the word stands beside it."""
-        return Markup(
-            '<svg class="mark v-{0}" viewBox="0 0 16 16" aria-hidden="true"><use href="#mark-{0}"/></svg>'
-        ).format(self.word)
+        return Markup('<svg class="mark v-{0}" viewBox="0 0 16 16" aria-hidden="true"><use href="#mark-{0}"/></svg>').format(
+            self.word
+        )
 
     @property
     def badge(self) -> Markup:
         """Shape and word together, with the meaning as a tooltip."""
-        return Markup('<span class="badge v-{}" title="{}">{}{}</span>').format(
-            self.word, self.meaning, self.mark, self.word
-        )
+        return Markup('<span class="badge v-{}" title="{}">{}{}</span>').format(self.word, self.meaning, self.mark, self.word)
 
 
 CANDIDATE = (
@@ -75,8 +73,7 @@ _ORDER = [
     Verdict(
         "vacuous",
         "V",
-        '<path fill-rule="evenodd" d="M8 1a7 7 0 100 14A7 7 0 008 1zm0 2.5a4.5 4.5 0 110 9 4.5 '
-        '4.5 0 010-9z"/>',
+        '<path fill-rule="evenodd" d="M8 1a7 7 0 100 14A7 7 0 008 1zm0 2.5a4.5 4.5 0 110 9 4.5 4.5 0 010-9z"/>',
         "No instance met the assumptions on the domain, so the statement says nothing there.",
     ),
     Verdict(
@@ -145,8 +142,6 @@ def order(word: str) -> int:
 def symbols() -> Markup:
     """The shapes as SVG symbols, defined once for the whole page."""
     return Markup("").join(
-        Markup('<symbol id="mark-{}" viewBox="0 0 16 16">{}</symbol>').format(
-            verdict.word, Markup(verdict.shape)
-        )
+        Markup('<symbol id="mark-{}" viewBox="0 0 16 16">{}</symbol>').format(verdict.word, Markup(verdict.shape))
         for verdict in [*_ORDER, UNFINISHED]
     )
