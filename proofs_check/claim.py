@@ -58,6 +58,8 @@ class Claim:
     uses: tuple[str, ...] = ()
     amends: str | None = None
     sharpens: str | None = None
+    #: transformations of the arguments that leave every link's ratio as it is
+    invariant: dict[str, Callable[..., Any]] = field(default_factory=dict)
     file: str | None = None
 
     def mutant(self, name: str) -> Claim:
@@ -102,6 +104,7 @@ def claim(
     on: str = "declared domain",
     also_on: Mapping[str, Mapping[str, Domain]] | None = None,
     reading: str | None = None,
+    invariant: Mapping[str, Callable[..., Any]] | None = None,
     uses: Sequence[str] = (),
     amends: str | None = None,
     sharpens: str | None = None,
@@ -123,6 +126,8 @@ def claim(
         on: what to call the declared domain in the evidence.
         also_on: further settings, each a name and the domains it changes.
         reading: which reading of a damaged or informal sentence this is.
+        invariant: ``{name: transformation}``: functions that take arguments by name and return a dict of changed ones, under
+            which the ratio of both sides stays what it is; the tests that every claim inherits check it.
         uses: ids of the claims this one rests on.
         amends: id of the paper's form that this one corrects.
         sharpens: id of the form that this one makes stronger.
@@ -153,6 +158,7 @@ def claim(
             expect=expect,
             reading=reading,
             mutants=dict(mutants or {}),
+            invariant=dict(invariant or {}),
             uses=tuple(uses),
             amends=amends,
             sharpens=sharpens,

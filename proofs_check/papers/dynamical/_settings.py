@@ -74,3 +74,29 @@ def labels_not_zero(Y: Tensor) -> Tensor:
 def mass_not_zero(w: Tensor) -> Tensor:
     """the measure is not zero"""
     return w.sum(-1) > 0
+
+
+def _smaller_steps(theta: Tensor, eta: Tensor) -> dict[str, Tensor]:
+    return {"theta": 4 * theta, "eta": eta / 4}
+
+
+def _more_labels(Y: Tensor) -> dict[str, Tensor]:
+    return {"Y": 2 * Y}
+
+
+def _slower(lam: Tensor, eta: Tensor) -> dict[str, Tensor]:
+    return {"lam": lam / 4, "eta": 4 * eta}
+
+
+def _more_mass(w: Tensor) -> dict[str, Tensor]:
+    return {"w": 4 * w}
+
+
+def _reversed(lam: Tensor, w: Tensor) -> dict[str, Tensor]:
+    return {"lam": lam.flip(-1), "w": w.flip(-1)}
+
+
+#: what leaves a statement about (theta, Y, eta), or about (lam, w, eta), as it is: the unit of the kernel, the unit of the
+#: labels, the order of the eigenvalues (powers of two, so that no rounding enters)
+KERNEL_UNITS = {"theta in other units": _smaller_steps, "Y doubled": _more_labels}
+MEASURE_UNITS = {"lambda in other units": _slower, "four times the mass": _more_mass, "eigenvalues in reverse order": _reversed}

@@ -15,7 +15,9 @@ from proofs_check import chain, claim, eq
 from proofs_check import domains as D
 from proofs_check.papers.dynamical._settings import (
     KERNEL_MEASURES,
+    KERNEL_UNITS,
     KERNELS,
+    MEASURE_UNITS,
     MEASURES,
     SPECTRA,
     positive_definite,
@@ -39,6 +41,7 @@ STEPS = 24
     dims={"k": (1, 4)},
     on=SPECTRA,
     also_on=KERNELS,
+    invariant=KERNEL_UNITS,
     assumes=[positive_definite],
     uses=["dynamical.label_measure"],
     mutants={"1.99 for 2": dict(weight=1.99), "without the remainder": dict(rest=0.0), "without G": dict(speed=0.0)},
@@ -78,6 +81,7 @@ def area_identity(
     dims={"k": (1, 4)},
     on=MEASURES,
     also_on=KERNEL_MEASURES,
+    invariant=MEASURE_UNITS,
     assumes=[positive_spectrum],
     uses=["dynamical.area_identity"],
     mutants={"rate one percent faster": dict(rate=0.99), "the smallest eigenvalue alone": dict(both=0.0)},
@@ -134,6 +138,7 @@ def flow(lam: Tensor, w: Tensor, time: Tensor, *, weight: float = 2.0, rest: flo
     dims={"k": (1, 4)},
     on=MEASURES,
     also_on=KERNEL_MEASURES,
+    invariant=MEASURE_UNITS,
     assumes=[positive_spectrum],
     uses=["dynamical.area_identity"],
     mutants={"one area and one percent": dict(below=1.01), "two areas less 0.1 percent": dict(above=0.999)},
@@ -170,6 +175,7 @@ def sandwich(lam: Tensor, w: Tensor, eta: Tensor, *, below: float = 1.0, above: 
     dims={"k": (1, 4)},
     on=MEASURES,
     also_on=KERNEL_MEASURES,
+    invariant=MEASURE_UNITS,
     assumes=[positive_spectrum],
     uses=["dynamical.area_identity"],
     mutants={

@@ -9,7 +9,15 @@ import altheory as al
 from altheory.spectra import LabelMeasure
 from proofs_check import chain, claim, leq
 from proofs_check import domains as D
-from proofs_check.papers.dynamical._settings import KERNEL_MEASURES, KERNELS, MEASURES, SOURCE, SPECTRA
+from proofs_check.papers.dynamical._settings import (
+    KERNEL_MEASURES,
+    KERNEL_UNITS,
+    KERNELS,
+    MEASURE_UNITS,
+    MEASURES,
+    SOURCE,
+    SPECTRA,
+)
 from proofs_check.relations import Relation
 
 STATEMENT = f"{SOURCE}, section 4.1, Theorem 1, eq. (17); proof in appendix B.1"
@@ -37,6 +45,7 @@ def _paper_form(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, slope: float, 
     dims={"k": (1, 4)},
     on=SPECTRA,
     also_on=KERNELS,
+    invariant=KERNEL_UNITS,
     uses=["dynamical.definition1", "dynamical.label_measure"],
     mutants={
         "lower slope 1.98 for 2": dict(slope=1.98),
@@ -75,6 +84,7 @@ def theorem1(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, slope: float =
     dims={"k": (1, 4)},
     on=SPECTRA,
     also_on=KERNELS,
+    invariant=KERNEL_UNITS,
     mutants={"lower slope 1.98 for 2": dict(slope=1.98), "upper slope 1.01 for 1": dict(fall=1.01)},
 )
 def theorem1_as_printed(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, slope: float = 2.0, fall: float = 1.0) -> Relation:
@@ -102,6 +112,7 @@ def theorem1_as_printed(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, slo
     dims={"k": (1, 4)},
     on=SPECTRA,
     also_on=KERNELS,
+    invariant=KERNEL_UNITS,
     mutants={"upper slope 1.01 for 1": dict(fall=1.01), "upper slope 1.5 for 1": dict(fall=1.5)},
 )
 def theorem1_large_steps(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, fall: float = 1.0) -> Relation:
@@ -129,6 +140,7 @@ def theorem1_large_steps(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, fa
     dims={"k": (1, 4)},
     on=SPECTRA,
     also_on=KERNELS,
+    invariant=KERNEL_UNITS,
     uses=["dynamical.label_measure"],
     mutants={"slope 1.98 for 2": dict(slope=1.98), "one percent of eta A too much": dict(lift=0.01)},
 )
@@ -156,6 +168,7 @@ def theorem1_lower(theta: Tensor, Y: Tensor, eta: Tensor, t: Tensor, *, slope: f
     dims={"k": (1, 4)},
     on=MEASURES,
     also_on=KERNEL_MEASURES,
+    invariant=MEASURE_UNITS,
     uses=["dynamical.label_measure"],
     mutants={
         "Jensen, 0.1 percent too high": dict(below=1.001),
@@ -197,6 +210,7 @@ def theorem1_sharp(
     dims={"k": (1, 4)},
     on=MEASURES,
     also_on=KERNEL_MEASURES,
+    invariant=MEASURE_UNITS,
     uses=["dynamical.theorem1", "dynamical.theorem1.sharp"],
     mutants={"lower slope 1.98 for 2": dict(slope=1.98), "upper slope 1.01 for 1": dict(fall=1.01)},
 )
