@@ -35,9 +35,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_endtag(self, tag):
         if not self._open or self._open[-1] != tag:
-            self.faults.append(
-                f"</{tag}> at {self.getpos()} closes <{self._open[-1] if self._open else 'nothing'}>"
-            )
+            self.faults.append(f"</{tag}> at {self.getpos()} closes <{self._open[-1] if self._open else 'nothing'}>")
         if tag in self._open:
             while self._open.pop() != tag:
                 pass

@@ -32,9 +32,7 @@ def definition1() -> dict[str, Any]:
         arguments={"theta": "symmetric, n x n", "Y": "real, n x K"},
         best_ratio=1 + 3.1e-15,
         evidence=[
-            evidence(
-                "degenerate", "identity, rank one, ties", 200, 1.0, 1 + 2.2e-16, 1, best_ratio=1 + 2.2e-16
-            ),
+            evidence("degenerate", "identity, rank one, ties", 200, 1.0, 1 + 2.2e-16, 1, best_ratio=1 + 2.2e-16),
             evidence(
                 "random",
                 "n in 1..16",
@@ -117,9 +115,7 @@ def records() -> list[dict[str, Any]]:
             source="dynamicAL, Remark 1",
             best_ratio=35.6,
             arguments={**SPECTRUM, "w1": "masses", "w2": "masses"},
-            evidence=[
-                evidence("random", "random spectra", 20_000, 0.01, 35.6, 10, violations=3012, best_ratio=35.6)
-            ],
+            evidence=[evidence("random", "random spectra", 20_000, 0.01, 35.6, 10, violations=3012, best_ratio=35.6)],
             witness={
                 "file": "witness/dynamical.remark1.json",
                 "setting": "n = 3",

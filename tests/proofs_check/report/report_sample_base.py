@@ -24,9 +24,7 @@ GLOSSARY = {
 }
 
 
-def histogram(
-    low: float, high: float, instances: int, seed: int, bins: int = 40, power: float = 2.0
-) -> dict[str, Any]:
+def histogram(low: float, high: float, instances: int, seed: int, bins: int = 40, power: float = 2.0) -> dict[str, Any]:
     """Counts that pile up towards the upper end."""
     draw = random.Random(seed)
     edges = [low + (high - low) * i / bins for i in range(bins + 1)]
@@ -36,9 +34,7 @@ def histogram(
     return {"edges": edges, "counts": counts}
 
 
-def evidence(
-    attack: str, setting: str, instances: int, low: float, high: float, seed: int, **more: Any
-) -> dict[str, Any]:
+def evidence(attack: str, setting: str, instances: int, low: float, high: float, seed: int, **more: Any) -> dict[str, Any]:
     """One attack's line."""
     item = {
         "attack": attack,

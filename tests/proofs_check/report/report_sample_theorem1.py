@@ -16,9 +16,7 @@ def theorem1_as_printed() -> dict[str, Any]:
         expected="refuted",
         verdict="candidate",
         reason="at t = 0 the upper bound $T-\\eta A$ lies below $E_0^2=T$",
-        statement="For every number of steps $t$,\n\n$T-2t\\eta A \\le E_t^2 \\le T-\\eta A$\n\nwhere "
-        + LAW
-        + ".",
+        statement="For every number of steps $t$,\n\n$T-2t\\eta A \\le E_t^2 \\le T-\\eta A$\n\nwhere " + LAW + ".",
         sections=[
             [
                 "In the paper",
@@ -29,8 +27,7 @@ def theorem1_as_printed() -> dict[str, Any]:
             ["Repairs", r"Upper bound: require $t\ge 1$ and $0\le\eta\lambda_i\le 1$."],
             [
                 "Notes",
-                "- The lower bound is true for every $\\eta$.\n"
-                "- It is negative once $t>T/(2\\eta A)$, and then says nothing.",
+                "- The lower bound is true for every $\\eta$.\n- It is negative once $t>T/(2\\eta A)$, and then says nothing.",
             ],
         ],
         source="dynamicAL, Theorem 1, eq. (17), (28)",
@@ -151,10 +148,7 @@ def theorem1_sharp() -> dict[str, Any]:
                     "dims": {"n": 16},
                     "inputs": {
                         "lam": [round(i / 17, 3) for i in range(1, 17)],
-                        "Q": [
-                            [1.0 if i == j else round(0.01 * (i - j), 2) for j in range(16)]
-                            for i in range(16)
-                        ],
+                        "Q": [[1.0 if i == j else round(0.01 * (i - j), 2) for j in range(16)] for i in range(16)],
                         "eta": 0.75,
                         "t": 3,
                     },

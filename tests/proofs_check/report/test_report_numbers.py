@@ -86,9 +86,7 @@ def test_vectors_are_cut_with_their_length_stated():
     assert "999" in text
 
 
-@pytest.mark.parametrize(
-    "value", [[], [[]], [[[1.0]]], [[1.0], [1.0, 2.0]], {"a": [1.0]}, "text", None, True]
-)
+@pytest.mark.parametrize("value", [[], [[]], [[[1.0]]], [[1.0], [1.0, 2.0]], {"a": [1.0]}, "text", None, True])
 def test_any_value_has_a_block(value):
     assert numbers.block(value)
 

@@ -81,9 +81,7 @@ class TestForm:
     def test_a_failed_write_leaves_the_old_page(self, tmp_path, monkeypatch):
         path = write_report([green()], tmp_path, command=COMMAND)
         before = path.read_bytes()
-        monkeypatch.setattr(
-            "proofs_check.report.page.os.replace", lambda *_: (_ for _ in ()).throw(OSError("full"))
-        )
+        monkeypatch.setattr("proofs_check.report.page.os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
         with pytest.raises(OSError, match="full"):
             write_report(records(), tmp_path, command=COMMAND)
         assert path.read_bytes() == before
@@ -132,10 +130,7 @@ class TestEscaping:
 
         def poison(value):
             if isinstance(value, dict):
-                return {
-                    key if key in record or len(key) > 3 else key + HOSTILE: poison(item)
-                    for key, item in value.items()
-                }
+                return {key if key in record or len(key) > 3 else key + HOSTILE: poison(item) for key, item in value.items()}
             if isinstance(value, list):
                 return [poison(item) for item in value]
             return value + HOSTILE if isinstance(value, str) else value
@@ -183,10 +178,7 @@ class TestEscaping:
 
 class TestContent:
     def test_disagreements_come_before_findings_and_claims(self, text):
-        positions = [
-            text.index(part)
-            for part in ("3 disagreements", "Statements found false", 'id="page-claims"', "<article")
-        ]
+        positions = [text.index(part) for part in ("3 disagreements", "Statements found false", 'id="page-claims"', "<article")]
         assert positions == sorted(positions)
 
     def test_each_kind_of_disagreement_has_its_sentence(self, text):
@@ -240,9 +232,7 @@ class TestContent:
 
     def test_verdicts_have_words_and_shapes(self, page):
         symbols = {symbol["id"] for symbol in page.all("symbol")}
-        assert {
-            f"mark-{word}" for word in ("held", "refuted", "candidate", "error", "vacuous", "tight")
-        } <= symbols
+        assert {f"mark-{word}" for word in ("held", "refuted", "candidate", "error", "vacuous", "tight")} <= symbols
 
     def test_settings_share_what_they_share(self, tmp_path):
         settings = {
@@ -290,19 +280,11 @@ class TestPartial:
             ("candidate", "refuted", True),
             ("held", "refuted", False),
         ):
-            record = {
-                key: value
-                for key, value in green(verdict=verdict, expected=expected).items()
-                if key != "agrees"
-            }
+            record = {key: value for key, value in green(verdict=verdict, expected=expected).items() if key != "agrees"}
             assert ("<strong>Green.</strong>" in page_of([record], tmp_path)) is good
 
-    @pytest.mark.parametrize(
-        "field", ["evidence", "witness", "sections", "mutants", "arguments", "constants", "uses"]
-    )
-    @pytest.mark.parametrize(
-        "value", [7, "text", [1, 2], {"a": 1}, [{"histogram": {"edges": ["x"], "counts": [1]}}]]
-    )
+    @pytest.mark.parametrize("field", ["evidence", "witness", "sections", "mutants", "arguments", "constants", "uses"])
+    @pytest.mark.parametrize("value", [7, "text", [1, 2], {"a": 1}, [{"histogram": {"edges": ["x"], "counts": [1]}}]])
     def test_a_malformed_record_costs_only_its_own_section(self, tmp_path, field, value):
         page = Page(page_of([green(**{field: value}), green(id="p.two", title="Two")], tmp_path))
         assert page.faults == []
@@ -328,8 +310,6 @@ class TestPartial:
             "best": {"ratio": float("nan")},
             "histogram": {"edges": [0, float("inf")], "counts": [3]},
         }
-        page = Page(
-            page_of([green(best_ratio=float("nan"), seconds=float("inf"), evidence=[item])], tmp_path)
-        )
+        page = Page(page_of([green(best_ratio=float("nan"), seconds=float("inf"), evidence=[item])], tmp_path))
         assert page.faults == []
         assert "not a number" in page.text
