@@ -147,6 +147,7 @@ def _value(low: float, high: float) -> SearchStrategy[float]:
 
     simple = [float(x) for x in simple_rationals() if low <= x <= high and abs(x) <= 100]
     finite = [end for end in (low, high) if abs(end) != float("inf")]
+    ends = (low if low > -float("inf") else -1e3, high if high < float("inf") else max(1e3, 2 * low))
     # numbers whose squares underflow say something about float64, not about the claim
-    wide = st.floats(max(low, -1e3), min(high, 1e3), allow_nan=False).map(lambda x: x if abs(x) > 1e-9 else max(low, 0.0))
+    wide = st.floats(*ends, allow_nan=False).map(lambda x: 0.0 if abs(x) <= 1e-9 and low <= 0 <= high else x)
     return st.one_of(st.sampled_from([*finite, *simple]), wide)

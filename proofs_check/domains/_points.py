@@ -187,10 +187,10 @@ class DataSet(Domain):
         rows = values[0]
         data = self.rows.data(draw)
         if self.field == "labels":
-            return torch.nn.functional.one_hot(torch.as_tensor(data.y, device=draw.device)[rows], len(data.classes)).to(
+            return torch.nn.functional.one_hot(torch.as_tensor(data.y, device=draw.device)[(rows,)], len(data.classes)).to(
                 draw.dtype
             )
-        return draw.tensor(_unit(data))[rows]
+        return draw.tensor(_unit(data))[(rows,)]
 
 
 @cache

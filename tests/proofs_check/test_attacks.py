@@ -115,9 +115,12 @@ def test_the_best_ratio_is_the_largest_one():
 
 
 def test_a_witness_keeps_half_of_the_best_margin():
-    """x = 2 is the simplest violation, but its margin 1/20 is far below that of x = 4, 21/40."""
-    witness = attacked(made(lambda x: leq(x, 1.9), id="attacks.rising", x=D.interval(0, 4))).witness
-    assert 1 - witness.rhs / witness.lhs >= 21 / 80
+    """x = 3 is the simplest violation, but its margin 1/30 is far below that of x = 4, 11/40."""
+    found = attacked(made(lambda x: leq(x, 2.9), id="attacks.rising", x=D.interval(0, 4)))
+    assert 1 - found.witness.rhs / found.witness.lhs >= 11 / 80
+    for e in found.evidence:  # each of the two by itself meets instances near x = 4
+        if e.attack in ("degenerate", "random"):
+            assert 1 - e.witness.rhs / e.witness.lhs >= 0.99 * 11 / 80, e.attack
 
 
 def test_a_witness_is_the_simplest_of_those():

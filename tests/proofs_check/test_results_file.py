@@ -120,7 +120,13 @@ def started(file: Path, out: Path, **options) -> subprocess.Popen:
     """`verify` in a process of its own, once its first claim is finished; the others are slow."""
     arguments = [PROGRAM, "verify", file, "--out", out, "--workers", "1"]
     process = subprocess.Popen(
-        list(map(str, arguments)), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "SLOW": "1"}
+        list(map(str, arguments)),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SLOW": "1"},
+        # a shell that runs the tests in the background has told its children to ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert "slow.c0" in process.stderr.readline()
     return process

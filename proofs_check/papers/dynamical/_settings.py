@@ -8,6 +8,9 @@ $\mu = \sum_i w_i\delta_{\lambda_i}$. So a claim draws either $(\Theta, Y)$, as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor
 
 import altheory as al
@@ -98,5 +101,9 @@ def _reversed(lam: Tensor, w: Tensor) -> dict[str, Tensor]:
 
 #: what leaves a statement about (theta, Y, eta), or about (lam, w, eta), as it is: the unit of the kernel, the unit of the
 #: labels, the order of the eigenvalues (powers of two, so that no rounding enters)
-KERNEL_UNITS = {"theta in other units": _smaller_steps, "Y doubled": _more_labels}
-MEASURE_UNITS = {"lambda in other units": _slower, "four times the mass": _more_mass, "eigenvalues in reverse order": _reversed}
+KERNEL_UNITS: dict[str, Callable[..., Any]] = {"theta in other units": _smaller_steps, "Y doubled": _more_labels}
+MEASURE_UNITS: dict[str, Callable[..., Any]] = {
+    "lambda in other units": _slower,
+    "four times the mass": _more_mass,
+    "eigenvalues in reverse order": _reversed,
+}
