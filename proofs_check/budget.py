@@ -38,7 +38,7 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget("quick", combinations=1_000, batches=10, batch=512, examples=40, climbs=4, starts=12, steps=45),
+    "quick": Budget("quick", combinations=800, batches=8, batch=512, examples=25, climbs=3, starts=8, steps=30),
     "standard": Budget(
         "standard",
         combinations=10_000,

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from proofs_check.attacks._adam import Adam, gradient_of
 from proofs_check.attacks._examiner import Evidence
 from proofs_check.attacks.ascent import climb
 from proofs_check.claim import Claim, Setting
@@ -231,26 +232,23 @@ def _climb_rest(
     held = point.c.expand(len(values), -1).clone()
     held[:, j] = torch.tensor([float(x) for x in values], dtype=held.dtype, device=held.device)
     free = torch.arange(landscape.k, device=held.device) > j
-    z = landscape.unsmooth(held).requires_grad_(True)
-    adam = torch.optim.Adam([z], lr=0.05)
+    z = landscape.unsmooth(held)
+    adam = Adam(z)
     rows = point.repeated(len(values))
+
+    def height(z: Tensor) -> Tensor:
+        return landscape.heights(rows.at(torch.where(free, landscape.smooth(z), held)), grad=True)[link]
+
     for _ in range(60):
-        c = torch.where(free, landscape.smooth(z), held)
-        here = rows.at(c)
-        with torch.no_grad():
-            good = (_margin(landscape, here, link) >= bar).nonzero()[:, 0]
+        here = rows.at(torch.where(free, landscape.smooth(z), held))
+        good = (_margin(landscape, here, link) >= bar).nonzero()[:, 0]
         if len(good):
             row = int(good[0])
-            return here.at(c.detach()).rows(slice(row, row + 1)), values[row]
-        height = landscape.heights(here, grad=True)[link]
-        if not height.requires_grad:
+            return here.rows(slice(row, row + 1)), values[row]
+        _, gradient = gradient_of(height, z)
+        if gradient is None:
             return None
-        adam.zero_grad()
-        (-torch.where(height.isfinite(), height, torch.zeros_like(height)).sum()).backward()
-        if z.grad is None:
-            return None
-        z.grad.nan_to_num_(0.0, 0.0, 0.0)
-        adam.step()
+        adam.step(gradient, 0.05)
     return None
 
 

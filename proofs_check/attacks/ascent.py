@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from proofs_check.attacks._adam import Adam, gradient_of
 from proofs_check.budget import Budget
 from proofs_check.claim import Claim, Setting
 from proofs_check.errors import ClaimFault
@@ -24,6 +25,8 @@ NAME = "ascent"
 #: how many random points compete to become one start
 COMPETITORS = 8
 RATE = 0.15
+#: one start in so many is polished
+POLISHED = 8
 
 
 def batches(claim: Claim, setting: Setting, place: Place, budget: Budget, variant: str = "") -> Iterator[Batch]:
@@ -49,13 +52,9 @@ def sizes_to_climb(claim: Claim, setting: Setting, count: int) -> list[dict[str,
     return list({tuple(s.items()): s for s in chosen}.values())[:count]
 
 
-def climb(landscape: Landscape, starts: int, steps: int, *, first: Points | None = None, polish: int = 2) -> Iterator[Points]:
-    """Climb from random starts (and from `first`); yields points as the climb goes, the best ones last."""
+def climb(landscape: Landscape, starts: int, steps: int) -> Iterator[Points]:
+    """Climb from random starts; yields points as the climb goes, the best ones last."""
     pool = landscape.random(COMPETITORS * starts)
-    if first is not None:
-        pool = Points(
-            torch.cat([first.c, pool.c]), {key: torch.cat([first.discrete[key], pool.discrete[key]]) for key in pool.discrete}
-        )
     heights = landscape.heights(pool)
     chosen, link = _choose(heights, starts)
     if not len(chosen):
@@ -67,30 +66,22 @@ def climb(landscape: Landscape, starts: int, steps: int, *, first: Points | None
         return
     best = points
     top = heights[link, chosen]
-    z = landscape.unsmooth(points.c).requires_grad_(True)
-    adam = torch.optim.Adam([z], lr=RATE)
+    z = landscape.unsmooth(points.c)
+    adam = Adam(z)
     every = max(1, steps // 3)
     for step in range(steps):
-        for group in adam.param_groups:
-            group["lr"] = RATE * (1 - 0.9 * step / steps)
-        here = points.at(landscape.smooth(z))
-        height = _along(landscape.heights(here, grad=True), link)
-        better = height.detach() > top
-        top = torch.where(better, height.detach(), top)
-        best = best.at(torch.where(better[:, None], here.c.detach(), best.c))
-        lost = ~height.detach().isfinite()
-        if not lost.all():
-            adam.zero_grad()
-            (-torch.where(lost, torch.zeros_like(height), height).sum()).backward()
-            assert z.grad is not None
-            z.grad.nan_to_num_(0.0, 0.0, 0.0)
-            adam.step()
+        height, gradient = gradient_of(lambda z: _height(landscape, points, z, link), z)
+        better = height > top
+        top = torch.where(better, height, top)
+        best = best.at(torch.where(better[:, None], landscape.smooth(z), best.c))
+        if gradient is not None:
+            adam.step(gradient, RATE * (1 - 0.9 * step / steps))
+        lost = ~height.isfinite()
         if lost.any():  # a start that left the assumptions goes back to its best point
-            with torch.no_grad():
-                z[lost] = landscape.unsmooth(best.c)[lost]
+            z[lost] = landscape.unsmooth(best.c)[lost]
         if (step + 1) % every == 0:
             yield best
-    order = top.argsort(descending=True, stable=True)[:polish]
+    order = top.argsort(descending=True, stable=True)[: max(1, starts // POLISHED)]
     yield _polish(landscape, best.rows(order), link[order], top[order])
 
 
@@ -104,45 +95,40 @@ def _choose(heights: Tensor, starts: int) -> tuple[Tensor, Tensor]:
     return order[use], link[use]
 
 
-def _along(heights: Tensor, link: Tensor) -> Tensor:
+def _height(landscape: Landscape, points: Points, z: Tensor, link: Tensor) -> Tensor:
+    """The height of each point's own link at parameters z."""
+    heights = landscape.heights(points.at(landscape.smooth(z)), grad=z.requires_grad)
     return heights.gather(0, link[None, :])[0]
 
 
 def _has_gradient(landscape: Landscape, points: Points, link: Tensor) -> bool:
-    z = landscape.unsmooth(points.c).requires_grad_(True)
-    height = _along(landscape.heights(points.at(landscape.smooth(z)), grad=True), link)
-    if not height.requires_grad:
-        return False
-    torch.where(height.isfinite(), height, torch.zeros_like(height)).sum().backward()
-    return z.grad is not None and bool((z.grad.nan_to_num(0.0, 0.0, 0.0) != 0).any())
+    _, gradient = gradient_of(lambda z: _height(landscape, points, z, link), landscape.unsmooth(points.c))
+    return gradient is not None and bool((gradient.nan_to_num(0.0, 0.0, 0.0) != 0).any())
 
 
 def _polish(landscape: Landscape, points: Points, link: Tensor, top: Tensor) -> Points:
-    """L-BFGS on each of a few points; what it worsens stays as it was."""
+    """L-BFGS (scipy's) on each of a few points; what it worsens stays as it was."""
+    from scipy.optimize import minimize
+
     found = points.c.clone()
     for row in range(len(points)):
         point, here = points.rows(slice(row, row + 1)), link[row : row + 1]
-        z = landscape.unsmooth(point.c).requires_grad_(True)
-        solver = torch.optim.LBFGS(
-            [z], max_iter=25, tolerance_grad=1e-15, tolerance_change=1e-16, line_search_fn="strong_wolfe"
-        )
 
-        def loss(z: Tensor = z, point: Points = point, here: Tensor = here, solver: torch.optim.LBFGS = solver) -> Tensor:
-            solver.zero_grad()
-            height = _along(landscape.heights(point.at(landscape.smooth(z)), grad=True), here)[0]
-            value = -height if bool(height.isfinite()) else (z * 0).sum() + 1e6
-            value.backward()
-            if z.grad is not None:
-                z.grad.nan_to_num_(0.0, 0.0, 0.0)
-            return value
+        def cost(flat: np.ndarray, point: Points = point, here: Tensor = here) -> tuple[float, np.ndarray]:
+            z = torch.as_tensor(flat, dtype=torch.float64, device=point.c.device)[None]
+            height, gradient = gradient_of(lambda z: _height(landscape, point, z, here), z)
+            if gradient is None or not height.isfinite().all():
+                return 1e6, np.zeros_like(flat)
+            return -float(height[0]), -gradient[0].nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
 
+        start = landscape.unsmooth(point.c)[0].cpu().numpy()
         try:
-            solver.step(loss)
-        except (RuntimeError, ClaimFault):  # a step off the domain; the unpolished point stays
+            done = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 40, "ftol": 1e-16, "gtol": 1e-12})
+        except ClaimFault:  # a step off the domain; the unpolished point stays
             continue
-        c = landscape.smooth(z.detach())
-        if bool(c.isfinite().all()) and float(_along(landscape.heights(point.at(c)), here)[0]) > float(top[row]):
-            found[row] = c[0]
+        z = torch.as_tensor(done.x, dtype=torch.float64, device=point.c.device)[None]
+        if bool(z.isfinite().all()) and float(_height(landscape, point, z, here)[0]) > float(top[row]):
+            found[row] = landscape.smooth(z)[0]
     return points.at(found)
 
 
