@@ -200,7 +200,8 @@ def _small_integers(landscape: Landscape, point: Points, link: int, bar: float) 
         if not isinstance(leaf, Integer):
             continue
         now = int(point.discrete[position][0])
-        options = sorted({*range(leaf.lo, min(now, leaf.lo + 40) + 1), *[now - now % 10**d for d in range(1, 7)]} - {now})
+        round_numbers = {digit * 10**power for digit in (1, 2, 3, 5) for power in range(1, 7)}
+        options = sorted({*range(leaf.lo, leaf.lo + 41), *round_numbers})
         options = [x for x in options if leaf.lo <= x < now]
         if not options:
             continue
