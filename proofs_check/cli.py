@@ -199,14 +199,13 @@ def replay(witness: Path, against_claim: bool, claims: Path | None) -> None:
 
     content = machine.load(witness)
     done = machine.replay(content)
+    compared = against_claim or claims is not None
+    changed = machine.against_claim(content, claims) if compared else []
     for line in done.lines:
         click.echo(line)
-    wrong = list(done.disagreements)
-    if against_claim or claims:
-        changed = machine.against_claim(content, claims)
-        wrong += changed
-        if not changed:
-            click.echo("the claim's present body says the same")
+    if compared and not changed:
+        click.echo("the claim's present body says the same")
+    wrong = done.disagreements + changed
     for line in wrong:
         click.echo(f"DISAGREES: {line}")
     if not wrong:

@@ -98,8 +98,7 @@ def _build(node: Domain, values: list[Tensor], draw: Draw, batch: int) -> Tensor
 
 def size_choices(claim: Claim, setting: Setting) -> list[dict[str, int]]:
     """Small sizes first: the few smallest of every dimension, in all combinations, then what the domains ask for."""
-    used = {size for domain in setting.arguments.values() for node in walk(domain) for size in node.dims}
-    names = [name for name in claim.dims if name in used]
+    names = _dims_of(claim, setting)
     few = {1: 6, 2: 4, 3: 3}.get(len(names), 2)
     combos: list[dict[str, int]] = [{}]
     for name in names:
@@ -114,10 +113,17 @@ def size_choices(claim: Claim, setting: Setting) -> list[dict[str, int]]:
     return list({tuple(combo.items()): combo for combo in combos}.values())
 
 
-def random_sizes(claim: Claim, place_generator: torch.Generator) -> dict[str, int]:
+def _dims_of(claim: Claim, setting: Setting) -> list[str]:
+    """The named dimensions that the setting's domains have."""
+    used = {size for domain in setting.arguments.values() for node in walk(domain) for size in node.dims}
+    return [name for name in claim.dims if name in used]
+
+
+def random_sizes(claim: Claim, setting: Setting, place_generator: torch.Generator) -> dict[str, int]:
     """One random size a dimension, small ones more often (log-uniform)."""
     sizes = {}
-    for name, (low, high) in claim.dims.items():
+    for name in _dims_of(claim, setting):
+        low, high = claim.dims[name]
         u = torch.rand((), generator=place_generator, device=place_generator.device).item()
         sizes[name] = min(high, int(low * ((high + 1) / low) ** u))
     return sizes
@@ -125,7 +131,7 @@ def random_sizes(claim: Claim, place_generator: torch.Generator) -> dict[str, in
 
 def draw_random(claim: Claim, setting: Setting, place: Place, generator: torch.Generator, batch: int) -> Batch:
     """One random batch at one random choice of sizes."""
-    draw = Draw(random_sizes(claim, generator), generator, place.device, place.data)
+    draw = Draw(random_sizes(claim, setting, generator), generator, place.device, place.data)
     members: dict[int, Tensor] = {id(leaf): leaf.sample(batch, draw) for leaf in leaves(setting)}
     return Batch(assemble(setting, members, draw), draw.sizes, tuple(members.values()))
 

@@ -22,6 +22,7 @@ from proofs_check.attacks._examiner import Evidence
 from proofs_check.attacks.ascent import climb
 from proofs_check.claim import Claim, Setting
 from proofs_check.domains._scalars import Integer
+from proofs_check.errors import ClaimFault
 from proofs_check.evaluate import evaluate
 from proofs_check.instances import Place, size_choices
 from proofs_check.landscape import Landscape, Points
@@ -246,7 +247,10 @@ def _climb_rest(
         if len(good):
             row = int(good[0])
             return here.rows(slice(row, row + 1)), values[row]
-        _, gradient = gradient_of(height, z)
+        try:
+            _, gradient = gradient_of(height, z)
+        except (ClaimFault, RuntimeError):  # a body without a derivative
+            return None
         if gradient is None:
             return None
         adam.step(gradient, 0.05)

@@ -102,7 +102,10 @@ def _height(landscape: Landscape, points: Points, z: Tensor, link: Tensor) -> Te
 
 
 def _has_gradient(landscape: Landscape, points: Points, link: Tensor) -> bool:
-    _, gradient = gradient_of(lambda z: _height(landscape, points, z, link), landscape.unsmooth(points.c))
+    try:
+        _, gradient = gradient_of(lambda z: _height(landscape, points, z, link), landscape.unsmooth(points.c))
+    except (ClaimFault, RuntimeError):  # numpy or an operation without a derivative inside the body
+        return False
     return gradient is not None and bool((gradient.nan_to_num(0.0, 0.0, 0.0) != 0).any())
 
 

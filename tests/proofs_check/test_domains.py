@@ -287,7 +287,7 @@ def test_equal_domains_are_drawn_apart():
 def test_dimensions_are_shared_and_every_size_occurs():
     subject = made(lambda x, y: leq(0.0, 1.0), id="domains.sizes", x=D.real("n"), y=D.psd("n"), dims={"n": (2, 9)})
     generator = Place().generator("sizes")
-    assert {random_sizes(subject, generator)["n"] for _ in range(500)} == set(range(2, 10))
+    assert {random_sizes(subject, subject.settings[0], generator)["n"] for _ in range(500)} == set(range(2, 10))
     batch = draw_random(subject, subject.settings[0], Place(), generator, 4)
     assert batch.values["x"].shape[1:] * 2 == batch.values["y"].shape[1:] == (batch.sizes["n"],) * 2
 
