@@ -44,7 +44,7 @@ def to_record(result: Result, *, seed: int, budget: str, environment: dict[str, 
         "evidence": [_evidence(e, seed) for e in result.evidence],
         "best_ratio": result.best_ratio,
         "witness": _witness(result),
-        "equality": [_confirmed(confirmed) for confirmed in result.conclusion.attained],
+        "equality": _equality(result),
         "statistics": {"kind": result.judged.kind, **result.judged.numbers} if result.judged else None,
         "mutants": {name: m.killed for name, m in result.mutants.items()},
         "mutant_evidence": {name: _mutant(m) for name, m in result.mutants.items()},
@@ -118,6 +118,14 @@ def _witness(result: Result) -> dict[str, Any] | None:
     if found is not None and result.verdict == "candidate":
         return {**_found(found), "file": file, "confirmed": False}
     return None
+
+
+def _equality(result: Result) -> list[dict[str, Any]]:
+    """The instances of equality; the first one has the witness file."""
+    found = [_confirmed(confirmed) for confirmed in result.conclusion.attained]
+    if found:
+        found[0]["file"] = f"witness/{result.claim.id}.json"
+    return found
 
 
 def _confirmed(confirmed: Confirmed) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Claim:
     chain: Markup = Markup("")
     chain_note: str = ""
     witness: instance.Instance | None = None
+    equalities: list[instance.Instance] = field(default_factory=list)
     closest: instance.Instance | None = None
     relations: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
     raw: str = ""
@@ -262,6 +263,8 @@ def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any]) -> None:
         claim.witness = instance.counterexample(record, witness, typeset)
     else:
         claim.closest = instance.closest(record, evidence, typeset)
+    attained = [item for item in as_list(record.get("equality")) if isinstance(item, dict)]
+    claim.equalities = [instance.equality(item, typeset) for item in attained]
 
 
 def _domains(

@@ -105,6 +105,20 @@ def counterexample(record: Record, witness: Record, typeset: Typesetter) -> Inst
     )
 
 
+def equality(item: Record, typeset: Typesetter) -> Instance:
+    """An exactly confirmed instance of equality, with the command that checks it again where it has a file."""
+    file = safe_file(item.get("file"))
+    link = str(item.get("link", "")).replace("<=", "=")
+    return Instance(
+        _laid_out(item.get("inputs")),
+        _terms(item.get("terms"), typeset),
+        f"Equality, in exact arithmetic: {link}, both sides {numbers.number(item.get('lhs'))}.",
+        _origin({key: item.get(key) for key in ("dims", "setting")}),
+        file,
+        f"proofs-check replay {file}" if file else "",
+    )
+
+
 def closest(record: Record, evidence: Iterable[Record], typeset: Typesetter) -> Instance | None:
     """The instance with the largest ratio over all attacks, if any attack kept one."""
     known = [item for item in evidence if isinstance(item.get("best"), dict)]

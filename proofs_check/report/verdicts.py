@@ -35,8 +35,8 @@ class Verdict:
 
 CANDIDATE = (
     "A candidate is a violation found in float64 arithmetic, larger than the rounding probe allows, that "
-    "exact arithmetic has not confirmed yet. It satisfies an expected “refuted” until exact "
-    "confirmation exists."
+    "exact arithmetic did not confirm. Where a statement is expected to be false it counts only for statements about "
+    "probabilities and rates, which no exact arithmetic can refute."
 )
 
 _ORDER = [
@@ -119,7 +119,7 @@ FALSE_WORDS = ("refuted", "candidate")
 _SATISFIES = {
     "held": {"held", "tight", "proved"},
     "tight": {"tight", "proved"},
-    "refuted": {"refuted", "candidate"},
+    "refuted": {"refuted"},
 }
 
 
