@@ -50,7 +50,8 @@ _ORDER = [
         "tight",
         "T",
         '<path d="M8 .8l2.2 4.7 5 .7-3.7 3.6.9 5.2L8 12.5 3.6 15l.9-5.2L.8 6.2l5-.7z"/>',
-        "No violation was found, and an instance with equality was confirmed exactly: no bound is better.",
+        "No violation was found, and for every link an instance of equality was confirmed exactly: its constant cannot be "
+        "improved. Away from such instances the bound may still be loose.",
     ),
     Verdict(
         "held",
