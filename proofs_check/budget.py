@@ -38,7 +38,7 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget("quick", combinations=800, batches=8, batch=512, examples=25, climbs=3, starts=8, steps=30),
+    "quick": Budget("quick", combinations=600, batches=6, batch=512, examples=20, climbs=3, starts=8, steps=24),
     "standard": Budget(
         "standard",
         combinations=10_000,

@@ -24,7 +24,7 @@ from proofs_check.relations import Relation
 #: precision at which undecided stays undecided, and the seconds after which no further doubling starts
 MAX_BITS, SECONDS = 2048, 10.0
 #: arguments of more entries than this are not written out in the witness
-ENTRIES = 400
+ENTRIES = 4_096
 
 
 class OutsideAssumptions(Exception):

@@ -25,6 +25,8 @@ NAME = "ascent"
 #: how many random points compete to become one start
 COMPETITORS = 8
 RATE = 0.15
+#: how many of them are asked whether there is a gradient at all
+ASKED = 32
 #: one start in so many is polished
 POLISHED = 8
 
@@ -41,14 +43,12 @@ def batches(claim: Claim, setting: Setting, place: Place, budget: Budget, varian
 
 
 def sizes_to_climb(claim: Claim, setting: Setting, count: int) -> list[dict[str, int]]:
-    """The smallest sizes first, then the largest of all dimensions, then sizes in between."""
+    """All dimensions at their smallest, one more, two more; then half way up, then at their largest; then mixed small ones."""
     small = size_choices(claim, setting)
-    names = list(small[0])
-    largest = {name: claim.dims[name][1] for name in names}
-    middle = {name: (claim.dims[name][0] + claim.dims[name][1]) // 2 for name in names}
-    diagonal = sorted(small, key=lambda s: (max(s.values(), default=0), sum(s.values())))
-    lead = diagonal[: max(1, count - 2)]
-    chosen = [*lead, *[s for s in (middle, largest) if s not in lead]]
+    spans = {name: claim.dims[name] for name in small[0]}
+    chosen = [{name: min(high, low + more) for name, (low, high) in spans.items()} for more in (0, 1, 2)]
+    chosen += [{name: (low + high) // 2 for name, (low, high) in spans.items()}]
+    chosen += [{name: high for name, (_, high) in spans.items()}, *small]
     return list({tuple(s.items()): s for s in chosen}.values())[:count]
 
 
@@ -61,7 +61,9 @@ def climb(landscape: Landscape, starts: int, steps: int) -> Iterator[Points]:
         return
     points = pool.rows(chosen)
     yield points
-    if not _has_gradient(landscape, points, link):
+    # the best starts may sit on a plateau (equality everywhere at t = 0); a body without a gradient has none anywhere
+    anywhere = (heights.amax(0) > -torch.inf).nonzero()[:ASKED, 0]
+    if not _has_gradient(landscape, pool.rows(anywhere), heights.argmax(0)[anywhere]):
         yield from _evolve(landscape, points, steps)
         return
     best = points
