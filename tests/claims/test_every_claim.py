@@ -165,3 +165,24 @@ def test_the_witness_of_a_false_claim_replays_without_torch(id, tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "DISAGREES" in done.stdout
+
+
+@pytest.mark.parametrize("id", CLAIMS)
+def test_the_strategies_of_its_domains_stay_in_them(id):
+    """The structured attack's own Hypothesis strategies, as a property engine."""
+    from hypothesis import HealthCheck, given, settings
+
+    from proofs_check.attacks.structured import points_of
+
+    claim = CLAIMS[id]
+    sizes = {name: max(low, min(3, high)) for name, (low, high) in claim.dims.items()}
+    landscape = Landscape(claim, claim.settings[0], PLACE, sizes, PLACE.generator(id, "strategy"))
+
+    @settings(max_examples=15, database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(points_of(landscape))
+    def stays(point):
+        batch = landscape.batch(point)
+        for leaf, member in zip(landscape.leaves, batch.members, strict=True):
+            assert not member.isfinite().all() or leaf.contains(member, landscape.draw).all(), leaf
+
+    stays()
