@@ -1,3 +1,9 @@
-"""The papers, by key, in the order of the mission. A paper's package holds one theorem (or one section) a module."""
+"""The papers, by key, in the order of the mission, after what they have in common.
 
-PAPERS = {"dynamical": "Deep Active Learning by Leveraging Training Dynamics (dynamicAL, 2022)"}
+A paper's package holds one theorem (or one section) a module.
+"""
+
+PAPERS = {
+    "common": "Wide two-layer networks and their kernels: what the papers rest on",
+    "dynamical": "Deep Active Learning by Leveraging Training Dynamics (dynamicAL, 2022)",
+}
