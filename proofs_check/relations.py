@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from proofs_check.errors import ClaimFault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
+
+    from proofs_check.figure import Figure, Table
 
 #: margins and ratios stay finite, however small or large the sides
 _LARGEST = sys.float_info.max
@@ -186,6 +190,7 @@ class Measurement:
 
     value: Any
     expect: Any
+    show: tuple[Any, ...] = ()
 
 
 def event(ok: Any, *, delta: float) -> Event:
@@ -210,11 +215,12 @@ def rate(x: Any, y: Any, *, exponent: float, tolerance: float = 0.2) -> Rate:
     return Rate(x, y, exponent, tolerance)
 
 
-def measurement(value: Any, *, expect: Any) -> Measurement:
+def measurement(value: Any, *, expect: Any, show: Sequence[Figure | Table] = ()) -> Measurement:
     """The result of an experiment, shape (batch,), every instance one seed.
 
     Args:
         value: what was measured.
         expect: a pair (low, high) for the mean over seeds, or a predicate on the array of values.
+        show: the figures and tables of the experiment, for the report (`proofs_check.figure`).
     """
-    return Measurement(value, expect)
+    return Measurement(value, expect, tuple(show))

@@ -7,7 +7,7 @@ contradiction is a `candidate`, never a refutation: it has an error level, not a
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from proofs_check.budget import Budget
 from proofs_check.claim import Claim
 from proofs_check.errors import ClaimFault
 from proofs_check.evaluate import admissible, returned_by
+from proofs_check.figure import Figure, Series
 from proofs_check.instances import Batch, Place, draw_random
 from proofs_check.relations import Event, Measurement, Rate
 
@@ -35,6 +36,8 @@ class Judged:
     verdict: str
     sentence: str
     numbers: dict[str, Any]
+    #: figures and tables, as they stand in the record
+    shown: list[dict[str, Any]] = field(default_factory=list)
 
 
 def is_statistical(claim: Claim, batch: Batch) -> bool:
@@ -85,12 +88,21 @@ def _judged(claim: Claim, returned: Any, batch: int, seed: int) -> Judged:
         )
         numbers = {"slope": slope.slope, "low": slope.low, "high": slope.high, "exponent": returned.exponent,
                    "tolerance": returned.tolerance, "x": x.tolist(), "y": y.tolist()}  # fmt: skip
-        return Judged("rate", slope.verdict, slope.sentence, _finite(numbers))
+        return Judged("rate", slope.verdict, slope.sentence, _finite(numbers), [_rate_figure(x, y, returned.exponent).record()])
     value = _shaped(claim, "value", returned.value, (batch,)).to(torch.float64)
     measured = statistics.judge_measurement(value.cpu().numpy(), returned.expect, seed=seed)
     numbers = {"mean": measured.mean, "spread": measured.spread, "median": measured.median, "low": measured.low,
                "high": measured.high, "seeds": measured.n, "values": value.tolist()}  # fmt: skip
-    return Judged("measurement", measured.verdict, measured.sentence, _finite(numbers))
+    shown = [one.record() for one in returned.show]
+    return Judged("measurement", measured.verdict, measured.sentence, _finite(numbers), shown)
+
+
+def _rate_figure(x: torch.Tensor, y: torch.Tensor, exponent: float) -> Figure:
+    """What was measured, and the claimed slope through the middle of it."""
+    centre = y.to(torch.float64).cpu().clamp(min=torch.finfo(torch.float64).tiny).log().mean()
+    line = (centre + exponent * (x.log() - x.log().mean())).exp()
+    curves = [Series("measured", x, y), Series(f"slope {exponent:g}", x, line)]
+    return Figure("Measured sizes and the claimed rate", "size", "measured", curves, log_x=True, log_y=True)
 
 
 def _shaped(claim: Claim, name: str, value: Any, shape: tuple[int, ...]) -> torch.Tensor:

@@ -117,9 +117,10 @@ class Rows(Leaf):
 
     name: str
     dims: tuple[Size, ...]
+    repeats: bool = True
 
     def describe(self) -> str:
-        return f"{self.dims[0]} rows of {self.name}"
+        return f"{self.dims[0]} {'' if self.repeats else 'different '}rows of {self.name}"
 
     def data(self, draw: Draw) -> Dataset:
         """The data set: the run's own (``--data``), or the one this domain names."""
@@ -139,8 +140,10 @@ class Rows(Leaf):
         return [f.to(draw.device) for f in found]
 
     def sample(self, batch: int, draw: Draw) -> Tensor:
-        """Without replacement, but with a repeated row in a tenth of the batch."""
+        """Without replacement, but (with `repeats`) with a repeated row in a tenth of the batch."""
         n, total = draw.of(self.dims[0]), len(self.data(draw).y)
+        if n > total and not self.repeats:
+            raise BadInput(f"{n} different rows of {self.name} were asked for, but it has {total}; ask for fewer.")
         if n <= total:
             rows = draw.integers(0, total - 1, batch, n)
             clash = (rows[:, :, None] == rows[:, None, :]).sum((1, 2)) > n
@@ -148,6 +151,8 @@ class Rows(Leaf):
             rows[clash] = shuffled
         else:
             rows = draw.integers(0, total - 1, batch, n)
+        if not self.repeats:
+            return rows
         repeated = draw.chance(0.1, batch, 1) & draw.chance(0.3, batch, n)
         return torch.where(repeated, rows[:, :1], rows)
 
@@ -213,16 +218,17 @@ def unit_vectors(n: Size, d: Size) -> Points:
     return Points((checked_size("unit_vectors", n), checked_size("unit_vectors", d)), unit=True)
 
 
-def dataset(name: str, *, n: Size) -> DataSet:
+def dataset(name: str, *, n: Size, repeats: bool = True) -> DataSet:
     """n rows of real data as unit vectors, shape (batch, n, d); ``.labels`` gives the same rows' one-hot labels.
 
     Args:
         name: what `altheory.data.load` takes; a run with ``--data`` puts the user's data in its place.
         n: how many rows, named or fixed.
+        repeats: let a tenth of the draws contain a row more than once, as an attack wants; an experiment passes False.
     """
     if not isinstance(name, str) or not name:
         raise BadInput(f"D.dataset got the name {name!r}; give 'digits', 'FILE.npz' or 'openml:NAME'.")
-    return DataSet(Rows(name, (checked_size("dataset", n),)))
+    return DataSet(Rows(name, (checked_size("dataset", n),), repeats))
 
 
 def kernel_of(points: Domain | str, *, activation: str = "relu", train_output: bool = False) -> Derived:

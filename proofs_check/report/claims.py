@@ -15,7 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from proofs_check.report import figures, instance, numbers, verdicts
+from proofs_check.report import figures, instance, numbers, plots, verdicts
 from proofs_check.report.instance import Record, as_dict, as_list, plain, relation_signs
 from proofs_check.report.mathtext import Typesetter
 
@@ -87,6 +87,8 @@ class Claim:
     checked: str = ""
     margin: Markup = Markup("")
     margin_note: str = ""
+    curves: list[plots.Plot] = field(default_factory=list)
+    tables: list[plots.Grid] = field(default_factory=list)
     links: list[tuple[figures.Link, Markup]] = field(default_factory=list)
     chain: Markup = Markup("")
     chain_note: str = ""
@@ -254,6 +256,7 @@ def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any]) -> None:
     claim.margin = figures.margin(rows, equality=equality)
     claim.margin_note = _margin_note(rows, equality)
     claim.checked = _checked(claim, groups)
+    claim.curves, claim.tables = plots.plots_of(record), plots.tables_of(record)
     links = figures.links_of(evidence)
     claim.links = [(link, typeset.prose(relation_signs(link.name))) for link in links]
     claim.chain = figures.chain(links)

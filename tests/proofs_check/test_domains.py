@@ -351,3 +351,12 @@ def test_a_wrong_argument_is_named_in_one_sentence(call):
 @pytest.mark.parametrize("name", D.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(D, name).__doc__
+
+
+def test_an_experiment_gets_different_rows_of_the_data():
+    place = draw({"n": 700})
+    rows = D.dataset("digits", n="n", repeats=False).rows
+    drawn = rows.sample(12, place)
+    assert all(len(set(row)) == 700 for row in drawn.tolist())
+    with pytest.raises(BadInput, match="1798 different rows of digits were asked for, but it has 1797"):
+        D.dataset("digits", n=1798, repeats=False).rows.sample(1, place)

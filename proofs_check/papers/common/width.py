@@ -48,7 +48,7 @@ def kernel_mean(x: Tensor, coefficients: Tensor, c: Tensor, *, spread: float = 1
     c0, c1, c2 = (coefficients[:, k, None, None] for k in range(3))
     gram = x @ x.mT
     square = (x * x).sum(-1)
-    first, second = 0.0, 0.0
+    first, second = torch.zeros_like(gram), torch.zeros_like(gram)
     for i in range(3):
         for j in range(3):
             u = (nodes[:, i, None] * x[..., 0] + nodes[:, j, None] * x[..., 1])[..., None]

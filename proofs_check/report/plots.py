@@ -1,0 +1,158 @@
+"""The curves and tables of an experiment, drawn from its record: matplotlib's SVG for curves, rows of cells for tables.
+
+A curve with several seeds is drawn as their mean with a band of one standard deviation; the paper's own numbers are
+hollow diamonds on a dashed line. Text stays text and follows the page's ink, so dark mode and print work.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from proofs_check.report.instance import Record, as_dict, as_list
+
+_INK = "#010203"  # replaced by currentColor
+_COLOURS = ("#3b6fb6", "#c4622d", "#4c8c4a", "#8a5aa8", "#b0892c", "#5f6b73", "#b04a6f", "#2f8f8f")
+_MARKERS = "os^vPXdh"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "grid.alpha": 0.18,
+    "legend.frameon": False,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color"), _INK),
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawn figure with its title and its note."""
+
+    title: str
+    svg: Markup
+    note: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table ready for the page."""
+
+    title: str
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+    note: str
+
+
+def plots_of(record: Record) -> list[Plot]:
+    """The record's figures, drawn."""
+    shown = [as_dict(item) for item in as_list(record.get("figures"))]
+    return [
+        Plot(str(one["figure"]), _drawn(one, f"p{number}-{record.get('id')}"), str(one.get("note") or ""))
+        for number, one in enumerate(shown)
+        if "figure" in one
+    ]
+
+
+def tables_of(record: Record) -> list[Grid]:
+    """The record's tables, their cells as text."""
+    shown = [as_dict(item) for item in as_list(record.get("figures"))]
+    return [
+        Grid(
+            str(one["table"]),
+            [str(c) for c in as_list(one.get("columns"))],
+            [(str(name), [cell(c) for c in cells]) for name, cells in as_list(one.get("rows"))],
+            str(one.get("note") or ""),
+        )
+        for one in shown
+        if "table" in one
+    ]
+
+
+def cell(value: Any) -> str:
+    """A word, a number, or "mean ± spread" over seeds."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        known = [v for v in value if v is not None]
+        if not known:
+            return "–"
+        mean = statistics.fmean(known)
+        if len(known) == 1:
+            return short(mean)
+        return f"{short(mean)} ± {short(statistics.stdev(known))}"
+    return "–" if value is None else short(value)
+
+
+def short(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _drawn(one: Record, salt: str) -> Markup:
+    import matplotlib
+
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5.4, 3.3), layout="constrained")
+        axes = figure.subplots()
+        words = _words(one)
+        for number, series in enumerate(as_list(one.get("series"))):
+            _curve(axes, series, _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], words)
+        axes.set_xlabel(str(one.get("x") or ""))
+        axes.set_ylabel(str(one.get("y") or ""))
+        if words:
+            axes.set_xticks(range(len(words)), words)
+        elif one.get("log_x"):
+            axes.set_xscale("log")
+        if one.get("log_y"):
+            axes.set_yscale("log")
+        if len(as_list(one.get("series"))) > 1:
+            axes.legend(fontsize=9)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg class="plot" role="img" viewBox="\1">', svg, count=1)
+    # ids are shared by all figures of a page, so each figure's get a prefix of their own
+    prefix = re.sub(r"[^A-Za-z0-9]", "-", salt)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
+    return Markup(svg)
+
+
+def _words(one: Record) -> list[str]:
+    """The positions along the axis when they are words, in order of appearance."""
+    found = [x for series in as_list(one.get("series")) for x in as_list(as_dict(series).get("x"))]
+    return list(dict.fromkeys(x for x in found if isinstance(x, str)))
+
+
+def _curve(axes: Any, series: Record, colour: str, marker: str, words: list[str]) -> None:
+    x = [words.index(v) if isinstance(v, str) else v for v in as_list(series.get("x"))]
+    rows = [[math.nan if v is None else v for v in row] for row in as_list(series.get("y"))]
+    mean, low, high = [], [], []
+    for column in zip(*rows, strict=True):
+        known = [v for v in column if not math.isnan(v)]
+        centre = statistics.fmean(known) if known else math.nan
+        spread = statistics.stdev(known) if len(known) > 1 else 0.0
+        mean.append(centre)
+        low.append(centre - spread)
+        high.append(centre + spread)
+    label = str(series.get("label") or "")
+    if series.get("printed"):
+        axes.plot(x, mean, color=colour, linestyle="--", marker="D", markerfacecolor="none", linewidth=1.1, label=label)
+        return
+    axes.plot(x, mean, color=colour, marker=marker, markersize=4, linewidth=1.4, label=label)
+    if len(rows) > 1:
+        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
