@@ -58,6 +58,8 @@ class Claim:
     uses: tuple[str, ...] = ()
     amends: str | None = None
     sharpens: str | None = None
+    #: the experiment whose draws this claim shares with others, None for draws of its own
+    experiment: str | None = None
     #: transformations of the arguments that leave every link's ratio as it is
     invariant: dict[str, Callable[..., Any]] = field(default_factory=dict)
     file: str | None = None
@@ -108,6 +110,7 @@ def claim(
     uses: Sequence[str] = (),
     amends: str | None = None,
     sharpens: str | None = None,
+    experiment: str | None = None,
     id: str | None = None,
     paper: str | None = None,
     title: str | None = None,
@@ -131,6 +134,8 @@ def claim(
         uses: ids of the claims this one rests on.
         amends: id of the paper's form that this one corrects.
         sharpens: id of the form that this one makes stronger.
+        experiment: for events, rates and measurements: a name. Claims with the same name, and their mutants, look at the same
+            draws, so that one experiment (see `proofs_check.experiment.remembered`) serves them all.
         id: ``<paper>.<name>``; made from the file's and the function's name unless given.
         paper: the paper's key; the file's name unless given.
         title: a short heading; made from the function's name unless given.
@@ -162,6 +167,7 @@ def claim(
             uses=tuple(uses),
             amends=amends,
             sharpens=sharpens,
+            experiment=experiment,
             file=inspect.getsourcefile(function),
         )
         statement, sections = parse_docstring(function.__doc__ or "")

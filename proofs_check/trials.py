@@ -53,7 +53,8 @@ def judge(claim: Claim, place: Place, budget: Budget, variant: str = "") -> tupl
     """
     started = time.perf_counter()
     setting = claim.settings[0]
-    generator = place.generator(claim.id, variant, "trials")
+    stream = (claim.experiment, "") if claim.experiment else (claim.id, variant)
+    generator = place.generator(*stream, "trials")
     kind = returned_by(claim, draw_random(claim, setting, place, generator, 2))
     count = budget.trials if isinstance(kind, Event) else budget.seeds
     batch = draw_random(claim, setting, place, generator, count)
