@@ -27,12 +27,14 @@ class Series:
         x: positions along the axis, numbers or words, one a point.
         y: values, shape (seeds, points), or (points,) for a curve without spread (theory, or a paper's numbers).
         printed: whether these are the paper's own numbers.
+        dots: whether to draw the points alone, without a line between them.
     """
 
     label: str
     x: Any
     y: Any
     printed: bool = field(default=False, kw_only=True)
+    dots: bool = field(default=False, kw_only=True)
 
     def record(self) -> dict[str, Any]:
         """The JSON of the curve: y always a list of rows, one a seed."""
@@ -44,7 +46,8 @@ class Series:
                 f"the series {self.label!r} has {len(x)} positions but rows of {sorted({len(r) for r in rows})} values; "
                 "give y the shape (seeds, points) or (points,) with one point for every x."
             )
-        return {"label": self.label, "x": x, "y": [[_finite(v) for v in row] for row in rows], "printed": self.printed}
+        values = [[_finite(v) for v in row] for row in rows]
+        return {"label": self.label, "x": x, "y": values, "printed": self.printed, "dots": self.dots}
 
 
 def printed(label: str, x: Any, y: Any) -> Series:

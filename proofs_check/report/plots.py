@@ -153,6 +153,9 @@ def _curve(axes: Any, series: Record, colour: str, marker: str, words: list[str]
     if series.get("printed"):
         axes.plot(x, mean, color=colour, linestyle="--", marker="D", markerfacecolor="none", linewidth=1.1, label=label)
         return
+    if series.get("dots"):
+        axes.plot(x, mean, color=colour, marker=marker, markersize=3, linestyle="none", alpha=0.7, label=label)
+        return
     axes.plot(x, mean, color=colour, marker=marker, markersize=4, linewidth=1.4, label=label)
     if len(rows) > 1:
         axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)

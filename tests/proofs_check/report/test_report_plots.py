@@ -24,7 +24,13 @@ CURVES = Figure(
 
 def test_a_series_keeps_its_seeds_and_a_curve_without_seeds_is_one_row():
     ours, paper = CURVES.record()["series"]
-    assert ours == {"label": "ours", "x": [1.0, 10.0, 100.0], "y": [[3.0, 2.0, 1.0], [5.0, 4.0, 1.0]], "printed": False}
+    assert ours == {
+        "label": "ours",
+        "x": [1.0, 10.0, 100.0],
+        "y": [[3.0, 2.0, 1.0], [5.0, 4.0, 1.0]],
+        "printed": False,
+        "dots": False,
+    }
     assert paper["y"] == [[4.0, 3.0, 2.0]]
     assert paper["printed"] is True
 
