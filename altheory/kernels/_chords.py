@@ -16,15 +16,56 @@ measured $10^{-14}$ at $c=10^{-9}$.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
+
+from altheory.kernels._pairs import Pairs
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
 _SPLIT = {torch.float32: 2.0**12 + 1, torch.float64: 2.0**27 + 1}  # Veltkamp's constants, 24 and 53 bits
+
+
+class ChordPairs(Pairs):
+    """The pairs of small or batched lists of points, from chords; every quantity is differentiable."""
+
+    def __init__(self, X: Float[Tensor, "*batch n d"], Z: Float[Tensor, "*batch m d"], same: bool) -> None:
+        """Compute inner products and chords.
+
+        Args:
+            X: (..., n, d).
+            Z: (..., m, d), same batch, dtype and device.
+            same: Whether Z is X.
+        """
+        self.X, self.Z, self.same = X, Z, same
+        self.inner = X @ Z.mT
+        self.minus, self.plus = chords(X, Z)
+        self.rows = torch.linalg.vector_norm(X, dim=-1)[..., :, None]
+        self.columns = torch.linalg.vector_norm(Z, dim=-1)[..., None, :]
+
+    @cached_property
+    def cosine(self) -> Float[Tensor, "*batch n m"]:
+        r"""$\cos\theta$, 0 where a point is 0."""
+        return self.inner / torch.where(self.norms == 0, 1, self.norms)
+
+    @cached_property
+    def sine(self) -> Float[Tensor, "*batch n m"]:
+        r"""$\sin\theta$."""
+        return self.minus * self.plus / 2
+
+    @cached_property
+    def supplement(self) -> Float[Tensor, "*batch n m"]:
+        r"""$\pi-\theta$."""
+        return 2 * torch.atan2(self.plus, self.minus)
+
+    @cached_property
+    def gap(self) -> Float[Tensor, "*batch n m"]:
+        r"""$1-|\cos\theta|$."""
+        return torch.where(self.inner < 0, self.plus * self.plus, self.minus * self.minus) / 2
 
 
 def chords(
@@ -58,10 +99,10 @@ def _direction(
     u = X / safe
     with torch.no_grad():
         product = u * safe
-        return u, ((X - product) - _product_error(u, safe, product)) / safe
+        return u, ((X - product) - product_error(u, safe, product)) / safe
 
 
-def _product_error(a: Tensor, b: Tensor, product: Tensor) -> Tensor:
+def product_error(a: Tensor, b: Tensor, product: Tensor) -> Tensor:
     """`a * b - product` exactly (T. J. Dekker, Numer. Math. 18, 1971)."""
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)

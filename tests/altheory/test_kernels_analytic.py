@@ -207,7 +207,7 @@ def test_exact_arrays_get_the_same_kernel_without_thresholds(exact, activation, 
         ((np.ones((2, 2, 3)), np.ones((3, 2, 3))), "same batch"),
         ((np.ones((2, 3)), np.ones((2, 3), dtype=np.float32)), "`X2` has dtype torch.float32 but `X` has"),
         (([[1.0, float("inf")]],), "`X` contains NaN or infinity"),
-        ((np.ones((2, 3)), None, "gelu"), "`activation` is 'gelu'"),
+        ((np.ones((2, 3)), None, "rule"), "`activation` is 'rule'"),
     ],
 )
 def test_refusals(arguments, words):
