@@ -85,7 +85,7 @@ def measured_rate(
 def measured_ratio(
     benchmark: Any,
     call: Callable[[], Any],
-    other: Callable[[], Any],
+    other: Callable[[], float | None],
     *,
     goal: str,
     what: str,
@@ -93,12 +93,21 @@ def measured_ratio(
     rounds: int = 5,
     scale: float = 1.0,
 ) -> float:
-    """Run `other` before each round of `call`; report the median of `scale` x `other`'s seconds over `call`'s."""
+    """Run `other` before each round of `call`; report the median of `scale` x `other`'s seconds over `call`'s.
+
+    `other` is timed, unless it returns seconds of its own.
+    """
     call()
     others: list[float] = []
-    benchmark.pedantic(call, setup=lambda: others.append(_seconds(other)), rounds=rounds, iterations=1)
+    benchmark.pedantic(call, setup=lambda: others.append(_its_own_seconds(other)), rounds=rounds, iterations=1)
     quotients = [scale * second / first for first, second in zip(benchmark.stats.stats.data, others, strict=True)]
     return report(benchmark, what, statistics.median(quotients), goal, unit)
+
+
+def _its_own_seconds(call: Callable[[], float | None]) -> float:
+    start = time.perf_counter()
+    told = call()
+    return told if isinstance(told, float) else time.perf_counter() - start
 
 
 def report(benchmark: Any, what: str, value: float, goal: str, unit: str) -> float:

@@ -4,7 +4,7 @@ The papers quote these facts; their claims name the ones they use (`uses=`).
 """
 
 #: the modules in reading order
-ORDER = ("odd_part", "positive_definiteness", "width", "linear_training")
+ORDER = ("odd_part", "positive_definiteness", "width", "linear_training", "lazy_training")
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY = [

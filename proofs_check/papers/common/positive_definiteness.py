@@ -91,7 +91,7 @@ def two_points(x: Tensor, *, share: float = 1.0, fold: bool = True) -> Relation:
     title="Separated inputs give a positive definite kernel",
     source=SEPARATED,
     x=D.unit_vectors("n", "d"),
-    dims={"n": (2, 8), "d": (1, 4)},
+    dims={"n": (2, 6), "d": (1, 3)},
     assumes=[separated],
     mutants={
         "constant 0.65 for 1/100 (two close points give 2 / pi)": dict(factor=0.65),
@@ -116,7 +116,7 @@ def separated_inputs(x: Tensor, *, factor: float = 0.01, power: float = 2.0) -> 
     reading="inputs distinct, antipodal pairs allowed",
     expect="refuted",
     x=D.unit_vectors("n", "d"),
-    dims={"n": (2, 8), "d": (1, 4)},
+    dims={"n": (2, 6), "d": (1, 3)},
     assumes=[distinct],
     uses=["common.antipodal_pairs"],
     mutants={"constant 0.1 for 1/100": dict(factor=0.1), "n to the power 1": dict(power=1.0)},
