@@ -45,6 +45,12 @@ def is_statistical(claim: Claim, batch: Batch) -> bool:
     return isinstance(returned_by(claim, batch), Statistical)
 
 
+def says_statistical(claim: Claim) -> bool:
+    """Whether the body's return annotation says that statistics judge the claim; nothing is run."""
+    said = claim.body.__annotations__.get("return", "")
+    return (said if isinstance(said, str) else said.__name__) in {"Event", "Rate", "Measurement"}
+
+
 def judge(claim: Claim, place: Place, budget: Budget, variant: str = "") -> tuple[Judged, Evidence]:
     """Draw the trials or seeds, run the body once on all of them, judge what it returns.
 

@@ -15,10 +15,12 @@ from proofs_check.budget import BUDGETS
 from proofs_check.instances import Place
 from proofs_check.registry import registered
 from proofs_check.statistics import clopper_pearson
+from proofs_check.trials import says_statistical
 
 SEEDS = 20
 WANTED = 0.95
-PLANTED = [(id, name) for id, claim in registered().items() for name in claim.mutants]
+#: the mutants of events, rates and experiments cost an experiment each: every run of the registry tells whether they die
+PLANTED = [(id, name) for id, claim in registered().items() if not says_statistical(claim) for name in claim.mutants]
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ torch.set_num_threads(1)  # the test processes use the cores
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """`proofs-check verify dynamical --budget quick --json --workers 2`, finished."""
+    """`proofs-check verify --budget quick --json --workers 2`, finished."""
 
     out: Path
     code: int
@@ -39,7 +39,7 @@ def registry_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     out, told = base / "registry", base / "registry.json"
     with FileLock(base / "registry.lock"):
         if not told.exists():
-            command = [PROGRAM, "verify", "dynamical", "--budget", "quick", "--json", "--workers", "2", "--out", out]
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=base, timeout=600)
+            command = [PROGRAM, "verify", "--budget", "quick", "--json", "--workers", "2", "--out", out]
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=base, timeout=900)
             told.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
     return FinishedRun(out, *json.loads(told.read_text()))
