@@ -16,14 +16,42 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from altheory import activations, alignment, data, dynamics, enclosures, kernels, modules, networks, spectra, training
+    from altheory import (
+        activations,
+        alignment,
+        data,
+        dynamics,
+        enclosures,
+        generalisation,
+        kernels,
+        mmd,
+        modules,
+        networks,
+        rank_correlation,
+        spectra,
+        training,
+    )
     from altheory._inputs import InputError
     from altheory.networks import TwoLayerNet
 
 __version__ = "0.1.0"
 
 # A new public module is one word here; a new flat name is one entry of `_NAMES`.
-_SUBMODULES = ("activations", "alignment", "data", "dynamics", "enclosures", "kernels", "modules", "networks", "spectra", "training")
+_SUBMODULES = (
+    "activations",
+    "alignment",
+    "data",
+    "dynamics",
+    "enclosures",
+    "generalisation",
+    "kernels",
+    "mmd",
+    "modules",
+    "networks",
+    "rank_correlation",
+    "spectra",
+    "training",
+)
 _NAMES = {"InputError": "altheory._inputs", "TwoLayerNet": "altheory.networks"}
 
 __all__ = [
@@ -35,9 +63,12 @@ __all__ = [
     "data",
     "dynamics",
     "enclosures",
+    "generalisation",
     "kernels",
+    "mmd",
     "modules",
     "networks",
+    "rank_correlation",
     "spectra",
     "training",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from altheory._inputs import InputError, as_tensor, as_tensors, check_symmetric, is_exact
 from altheory.kernels import analytic
+from altheory.kernels._schedule import single_threaded_libraries
 
 
 def _ntk(X: Any, Z: Any) -> Any:
@@ -24,6 +26,22 @@ KERNELS: dict[str, Callable[[Any, Any], Any]] = {"ntk": _ntk, "linear": _linear}
 
 
 @dataclass(frozen=True)
+class Gaussian:
+    r"""The kernel $\exp(-|x-z|^2/(2h^2))$ as a function of two arrays of points, of width h."""
+
+    width: float
+
+    def __call__(self, X: Any, Z: Any) -> Any:
+        """Its matrix, (..., n, m), made in one array where no gradient is asked for."""
+        half = 1 / (2 * self.width**2)
+        x2, z2 = half * (X * X).sum(-1)[..., :, None], half * (Z * Z).sum(-1)[..., None, :]
+        inner = X @ Z.mT
+        if inner.requires_grad:
+            return torch.exp((2 * half * inner - x2 - z2).clamp(max=0))
+        return inner.mul_(2 * half).sub_(x2).sub_(z2).clamp_(max=0).exp_()
+
+
+@dataclass(frozen=True)
 class TwoSamples:
     """Two samples and the kernel between their points.
 
@@ -34,6 +52,7 @@ class TwoSamples:
         tile: Side of a tile.
         rows_of_a_matrix: Whether the samples are row numbers.
         like: The array whose dtype the result takes.
+        ours: Whether the kernel is known to be safe in several threads.
     """
 
     first: Any
@@ -42,6 +61,7 @@ class TwoSamples:
     tile: int
     rows_of_a_matrix: bool
     like: Any
+    ours: bool = False
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -56,20 +76,30 @@ class TwoSamples:
     def square(self, which: int) -> tuple[Any, Any]:
         """The sum over all pairs of one sample, and the part of it of a point with itself."""
         parts = self._parts(which)
-        diagonal = [self.kernel(part, part) for part in parts[:1]]
-        total, trace = _total(diagonal[0]), _trace(diagonal[0])
-        for row, part in enumerate(parts):
-            if row:
-                block = self.kernel(part, part)
-                total, trace = total + _total(block), trace + _trace(block)
-            for other in parts[row + 1 :]:
-                total = total + 2 * _total(self.kernel(part, other))
-        return total, trace
+
+        def on(part: Any) -> tuple[Any, Any]:
+            block = self.kernel(part, part)
+            return _total(block), _trace(block)
+
+        diagonal = self._each(on, [(part,) for part in parts])
+        above = self._each(self._tile, [(a, b) for row, a in enumerate(parts) for b in parts[row + 1 :]])
+        total = _added(total for total, _ in diagonal)
+        return total if not above else total + 2 * _added(above), _added(trace for _, trace in diagonal)
 
     def rectangle(self) -> Any:
         """The sum over all pairs of a point of the first sample and a point of the second."""
-        sums = (_total(self.kernel(a, b)) for a in self._parts(0) for b in self._parts(1))
-        return _added(sums)
+        return _added(self._each(self._tile, [(a, b) for a in self._parts(0) for b in self._parts(1)]))
+
+    def _tile(self, rows: Any, columns: Any) -> Any:
+        return _total(self.kernel(rows, columns))
+
+    def _each(self, function: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> list[Any]:
+        """The results in order; on the CPU tiles go to threads of their own, each with libraries of one thread."""
+        alone = self.rows_of_a_matrix or is_exact(self.like) or self.like.device.type != "cpu" or not self.ours
+        if alone or len(arguments) < 2 or torch.get_num_threads() == 1 or _differentiated(self.first, self.second):
+            return [function(*each) for each in arguments]
+        with single_threaded_libraries() as threads, ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda each: function(*each), arguments))
 
     def pairs(self) -> Any:
         """The sum over the pairs (x_i, z_i), i up to the size of the first sample."""
@@ -103,10 +133,10 @@ def two_samples(X: Any, Z: Any, kernel: Any, tile: int) -> TwoSamples:
             raise InputError(
                 f"`kernel` is {kernel!r} but one of {', '.join(KERNELS)}, a function or a matrix is wanted; pass one."
             )
-        return _of_points(X, Z, KERNELS[kernel], tile)
+        return replace(_of_points(X, Z, KERNELS[kernel], tile), ours=True)
     if is_exact(kernel) or not callable(kernel):
         return _of_rows(X, Z, kernel, tile)
-    return _of_points(X, Z, kernel, tile)
+    return replace(_of_points(X, Z, kernel, tile), ours=isinstance(kernel, Gaussian))
 
 
 def _of_points(X: Any, Z: Any, function: Callable[[Any, Any], Any], tile: int) -> TwoSamples:
@@ -175,6 +205,10 @@ def _trace(block: Any) -> Any:
 
 def _wide(x: Any) -> Any:
     return x if is_exact(x) else x.to(torch.float64)
+
+
+def _differentiated(*points: Any) -> bool:
+    return torch.is_grad_enabled() and any(one.requires_grad for one in points)
 
 
 def _added(sums: Any) -> Any:

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
+from altheory._elementwise import beside, column, decay, nonnegative, ratio, steps
 from altheory._inputs import InputError, as_labels, as_tensor, as_tensors, check_symmetric, is_exact, member
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class LabelMeasure:
     @property
     def I(self) -> Float[Tensor, "*batch"]:
         r"""$\int\lambda^{-1}d\mu = \mathrm{Tr}\,Y^\top\Theta^{-1}Y$, 0/0 = 0; +inf with mass on 0."""
-        return _ratio(self.weights, self.eigenvalues).sum(-1)
+        return ratio(self.weights, self.eigenvalues).sum(-1)
 
     @property
     def lo(self) -> Float[Tensor, "*batch"]:
@@ -93,7 +93,7 @@ class LabelMeasure:
     @property
     def mean(self) -> Float[Tensor, "*batch"]:
         """A/T, with 0/0 = 0."""
-        return _ratio(self.A, self.T)
+        return ratio(self.A, self.T)
 
     def moment(self, f: Callable[[Tensor], Tensor]) -> Float[Tensor, "*batch"]:
         r"""$\int f\,d\mu$ for an elementwise f; where the mass is 0 the value of f does not matter."""
@@ -129,8 +129,8 @@ class LabelMeasure:
         Raises:
             InputError: eta is not finite.
         """
-        x = _column(_beside("eta", eta, ("eigenvalues", self.eigenvalues))) * self.eigenvalues
-        terms = _ratio(self.weights, x * (2 - x))
+        x = column(beside("eta", eta, ("eigenvalues", self.eigenvalues))) * self.eigenvalues
+        terms = ratio(self.weights, x * (2 - x))
         if not is_exact(x):  # exact arithmetic has no infinity; there a divergent sum is a division by zero or negative
             terms = torch.where((self.weights > 0) & ((x <= 0) | (x >= 2)), torch.inf, terms)
         return terms.sum(-1)
@@ -154,12 +154,12 @@ class LabelMeasure:
             InputError: An argument is not finite.
         """
         like = ("eigenvalues", self.eigenvalues)
-        tau, rate = _column(_beside("time", time, like)), _column(_beside("eta", eta, like))
+        tau, rate = column(beside("time", time, like)), column(beside("eta", eta, like))
         return (self.weights * torch.exp(-2 * tau * (rate * self.eigenvalues))).sum(-1)
 
     def _decay(self, t: int | Tensor, eta: float | Tensor) -> Tensor:
-        rate = _column(_beside("eta", eta, ("eigenvalues", self.eigenvalues)))
-        return _decay(rate * self.eigenvalues, _column(_steps(t)))
+        rate = column(beside("eta", eta, ("eigenvalues", self.eigenvalues)))
+        return decay(rate * self.eigenvalues, column(steps(t)))
 
 
 def label_measure(
@@ -232,7 +232,7 @@ def jensen_E2(
         InputError: An argument is not finite, t is not an integer >= 0, or dtypes or devices differ.
     """
     mass, align, rate = as_tensors(T=T, A=A, eta=eta)
-    return mass * _decay(rate * _ratio(align, mass), _steps(t))
+    return mass * decay(rate * ratio(align, mass), steps(t))
 
 
 def chord_E2(
@@ -265,12 +265,83 @@ def chord_E2(
         InputError: As in `jensen_E2`.
     """
     mass, align, low, high, rate = as_tensors(T=T, A=A, lo=lo, hi=hi, eta=eta)
-    steps = _steps(t)
-    below, above = _nonnegative(high * mass - align), _nonnegative(align - low * mass)
+    count = steps(t)
+    return chord(mass, align, low, high, lambda x: decay(rate * x, count))
+
+
+def jensen(
+    T: Float[ArrayLike, "*batch"], A: Float[ArrayLike, "*batch"], f: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "*batch"]:
+    r"""Jensen's bound $\int f\,d\mu\ge T f(A/T)$ (0 when T = 0) for any convex f, called with (...,); errors as in
+    `jensen_E2`."""
+    mass, align = as_tensors(T=T, A=A)
+    return mass * f(ratio(align, mass))
+
+
+def envelope(
+    eigenvalues: Float[ArrayLike, "*batch n"],
+    T: Float[ArrayLike, "*batch"],
+    A: Float[ArrayLike, "*batch"],
+    f: Callable[[Tensor], Tensor],
+) -> Float[Tensor, "*batch"]:
+    r"""The sharp lower bound on $\int f\,d\mu$ for convex f when the whole spectrum is known, at least `jensen`'s.
+
+    T times the value at A/T of the line through f at the two eigenvalues next to A/T; equality for mass on these two.
+
+    Args:
+        eigenvalues: (..., n), in any order.
+        T: (...,) total mass.
+        A: (...,) alignment.
+        f: Elementwise and convex; called with (..., n), so parameters of its own need a trailing axis.
+
+    Returns:
+        (...,).
+
+    Raises:
+        InputError: An argument is not finite, or dtypes or devices differ.
+    """
+    atoms, mass, align = as_tensors(eigenvalues=eigenvalues, T=T, A=A)
+    atoms = torch.sort(atoms, dim=-1).values
+    values, mean = f(atoms), ratio(align, mass)[..., None]
+    least = torch.amin(values, dim=-1)
+    if atoms.shape[-1] == 1:
+        return mass * least
+    left, right = atoms[..., :-1], atoms[..., 1:]
+    between = (left <= mean) & (mean <= right) & (left < right)
+    share = (mean - left) / torch.where(left < right, right - left, 1)
+    line = (1 - share) * values[..., :-1] + share * values[..., 1:]
+    return mass * torch.amax(torch.where(between, line, least[..., None]), dim=-1)
+
+
+def chord(
+    T: Float[ArrayLike, "*batch"],
+    A: Float[ArrayLike, "*batch"],
+    lo: Float[ArrayLike, "*batch"],
+    hi: Float[ArrayLike, "*batch"],
+    f: Callable[[Tensor], Tensor],
+) -> Float[Tensor, "*batch"]:
+    r"""The chord of any convex f, $\int f\,d\mu\le\frac{(hi\,T-A)f(lo)+(A-lo\,T)f(hi)}{hi-lo}$, evaluated as in
+    `chord_E2`.
+
+    With `jensen` the two ends between which $\int f\,d\mu$ lies, given T, A and [lo, hi]; for gradient flow f is
+    $e^{-2\lambda\tau}$.
+
+    Args:
+        T, A, lo, hi: (...,) as in `chord_E2`.
+        f: Elementwise and convex on [lo, hi], finite at both ends; called with (...,).
+
+    Returns:
+        (...,), all arguments broadcast.
+
+    Raises:
+        InputError: An argument is not finite, or dtypes or devices differ.
+    """
+    mass, align, low, high = as_tensors(T=T, A=A, lo=lo, hi=hi)
+    below, above = nonnegative(high * mass - align), nonnegative(align - low * mass)
     total = below + above
     one_point, safe = total == 0, torch.where(total == 0, 1, total)
     at_low, at_high = torch.where(one_point, 1, below) / safe, above / safe
-    return mass * (at_low * _decay(rate * low, steps) + at_high * _decay(rate * high, steps))
+    return mass * (at_low * f(low) + at_high * f(high))
 
 
 def chord_I(
@@ -297,7 +368,7 @@ def chord_I(
         InputError: An argument is not finite, or dtypes or devices differ.
     """
     mass, align, low, high = as_tensors(T=T, A=A, lo=lo, hi=hi)
-    return _ratio(mass, high) + _ratio(_ratio(_nonnegative(high * mass - align), high), low)
+    return ratio(mass, high) + ratio(ratio(nonnegative(high * mass - align), high), low)
 
 
 def kantorovich_I(
@@ -324,61 +395,5 @@ def kantorovich_I(
         InputError: An argument is not finite, or dtypes or devices differ.
     """
     mass, align, low, high = as_tensors(T=T, A=A, lo=lo, hi=hi)
-    spread = _ratio(low, high)
-    return _ratio((1 + spread) * (1 + spread) * mass * _ratio(mass, align), 4 * spread)
-
-
-def _ratio(top: Any, bottom: Any) -> Any:
-    """top / bottom with 0/0 = 0."""
-    return top / torch.where(top == 0, 1, bottom)
-
-
-def _nonnegative(x: Any) -> Any:
-    """max(x, 0); exact arrays need no clamp."""
-    return x if is_exact(x) else torch.clamp(x, min=0)
-
-
-def _column(x: Any) -> Any:
-    """A trailing axis for arrays, numbers as they are."""
-    return x[..., None] if isinstance(x, torch.Tensor) or is_exact(x) else x
-
-
-def _beside(name: str, value: Any, like: tuple[str, Any]) -> Any:
-    """A parameter as a tensor like the measure's, or unchanged beside duck arrays."""
-    return value if is_exact(like[1]) else as_tensor(name, value, like=like)
-
-
-def _steps(t: Any) -> Any:
-    """A number of steps: an int, or an int64 tensor; duck arrays unchanged."""
-    if is_exact(t):
-        return t
-    array = t if isinstance(t, torch.Tensor) else np.asarray(t)
-    integral = array.dtype in _INTEGERS if isinstance(array, torch.Tensor) else array.dtype.kind in "iu"
-    if not integral or (array.size if isinstance(array, np.ndarray) else array.numel()) == 0:
-        raise InputError(f"`t` is {t!r} but integers >= 0 are wanted; pass an int or an int64 tensor.")
-    if array.min() < 0 or array.max() > 2**52:
-        raise InputError(f"`t` is {t!r} but integers from 0 to 2**52 are wanted; pass a number of steps in this range.")
-    if isinstance(array, np.ndarray):
-        return int(array) if array.ndim == 0 else torch.from_numpy(array.astype(np.int64))
-    return array.to(torch.int64)
-
-
-_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-
-
-def _decay(x: Any, t: Any) -> Any:
-    r"""$(1-x)^{2t}$ elementwise: even powers of negative bases, $0^0 = 1$.
-
-    Rounding 1 - x alone would cost a relative error of $t\varepsilon$. The rounding error e is known exactly
-    (Knuth's two-sum), so the factor $(1+e/b)^{2t}\approx e^{2te/b}$ for $b = fl(1-x)$ puts it back; it is 1
-    where 1 - x is exact.
-    """
-    base = 1 - x
-    if is_exact(base):
-        return base ** (2 * t)
-    t = t.to(base.device) if isinstance(t, torch.Tensor) else t
-    with torch.no_grad():
-        shift = base - 1
-        lost = (1 - (base - shift)) - (x + shift)
-        repair = torch.exp(2 * t * (lost / torch.where(base == 0, 1, base)))
-    return base ** (2 * t) * repair
+    spread = ratio(low, high)
+    return ratio((1 + spread) * (1 + spread) * mass * ratio(mass, align), 4 * spread)

@@ -197,7 +197,7 @@ def event(ok: Any, *, delta: float) -> Event:
     r"""The claim that `ok` is true with probability at least $1 - \delta$ over the claim's domain.
 
     Args:
-        ok: bool, shape (batch,); every instance is an independent trial (give the body a seed: ``seed=D.integer(0, 10**9)``).
+        ok: bool, shape (batch,); every instance is an independent trial (give the body a seed: ``seed=D.seed()``).
         delta: the largest probability of failure.
     """
     return Event(ok, delta)

@@ -6,6 +6,19 @@ from altheory.kernels._cg import Solution
 from altheory.kernels._empirical import empirical
 from altheory.kernels._kernel_operator import Estimate, KernelOperator
 from altheory.kernels._lanczos import Applied, Ritz
+from altheory.kernels._module import module_kernel
 from altheory.kernels._operators import operator
 
-__all__ = ["Applied", "Bounded", "Estimate", "KernelOperator", "Ritz", "Solution", "analytic", "empirical", "nngp", "operator"]
+__all__ = [
+    "Applied",
+    "Bounded",
+    "Estimate",
+    "KernelOperator",
+    "Ritz",
+    "Solution",
+    "analytic",
+    "empirical",
+    "module_kernel",
+    "nngp",
+    "operator",
+]

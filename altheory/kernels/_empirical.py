@@ -15,7 +15,7 @@ then a count: an integer that depends on the network and the points alone, not o
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 
@@ -28,23 +28,25 @@ from altheory.kernels._preactivations import UNIT, Compiled, Job, Plain
 from altheory.kernels._rounding import Errors, Moments, check_known, rounded_up
 from altheory.kernels._schedule import run, single_threaded_libraries
 from altheory.kernels._signs import Rows
+from altheory.networks import TwoLayerNet
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
     from altheory._inputs import ArrayLike
-    from altheory.networks import TwoLayerNet
+    from altheory.modules import ModuleNet
 
 _SPARE = 48 << 20  # bytes besides 2 n^2 numbers that buffers and further accumulators may take
 _CHUNK_NUMBERS = 1 << 18  # a chunk's matrix of this size stays in a processor's second-level cache
 _WORTH_COMPILING = 1 << 28  # multiplications below which torch is done before numba has loaded
+_SURELY_FREE = 1 << 20  # bytes for which nobody is asked
 _FINAL_TILE = 128
 
 
 @overload
 def empirical(
-    net: TwoLayerNet,
+    net: TwoLayerNet | ModuleNet | torch.nn.Module,
     X: Float[ArrayLike, "n d"],
     X2: Float[ArrayLike, "n2 d"] | None = None,
     *,
@@ -57,7 +59,7 @@ def empirical(
 
 @overload
 def empirical(
-    net: TwoLayerNet,
+    net: TwoLayerNet | ModuleNet | torch.nn.Module,
     X: Float[ArrayLike, "n d"],
     X2: Float[ArrayLike, "n2 d"] | None = None,
     *,
@@ -69,7 +71,7 @@ def empirical(
 
 
 def empirical(
-    net: TwoLayerNet,
+    net: TwoLayerNet | ModuleNet | torch.nn.Module,
     X: Float[ArrayLike, "n d"],
     X2: Float[ArrayLike, "n2 d"] | None = None,
     *,
@@ -78,7 +80,7 @@ def empirical(
     chunk: int | None = None,
     with_bound: bool = False,
 ) -> Tensor | Bounded:
-    r"""The empirical tangent kernel of a two-layer network, by the formulas of this module.
+    r"""The empirical tangent kernel of a two-layer network, by the formulas of this module; or of any module.
 
     Memory beside the arguments: at most $2n^2$ numbers and 64 MB for any width (`outputs="pairs"`: besides the result).
     The threads used are torch's (`torch.set_num_threads`).
@@ -86,6 +88,9 @@ def empirical(
     For relu every derivative is exact. Where besides $|a|$ is constant, the sum over neurons is an exact integer, and the
     kernel does not depend on `chunk`, threads or storage in any bit. In all other cases sums are rounded in an order
     that is fixed by `chunk` and the number of threads.
+
+    A `torch.nn.Module` or `altheory.modules.ModuleNet` has its kernel from per-sample gradients in chunks, never all of them
+    at once (`altheory.kernels.module_kernel`, which also says what `layer` and `chunk` mean there); it comes without a bound.
 
     Args:
         net: The network.
@@ -106,6 +111,8 @@ def empirical(
             without a derivative, or whose rounding errors are not known; a kernel that does not fit into memory, or
             whose entries overflow.
     """
+    if not isinstance(net, TwoLayerNet):
+        return _of_module(net, X, X2, layer, outputs, chunk, with_bound)
     points = net.check_points("X", X).detach()
     n, same = len(points), X2 is None
     others = points if X2 is None else net.check_points("X2", X2).detach()
@@ -116,12 +123,9 @@ def empirical(
         check_known(net.activation)
     shape = (n, len(others)) if outputs != "pairs" else (net.outputs, net.outputs, n, len(others))
     numbers = math.prod(shape) * (2 if with_bound else 1) + n * len(others)
-    check_fits(
-        f"a kernel of shape {shape}",
-        8 * numbers,
-        net.device,
-        "use `al.kernels.operator`, which never holds it, or fewer points",
-    )
+    if 8 * numbers > _SURELY_FREE:
+        advice = "use `al.kernels.operator`, which never holds it, or fewer points"
+        check_fits(f"a kernel of shape {shape}", 8 * numbers, net.device, advice)
     with torch.no_grad(), single_threaded_libraries() as threads:
         every = points if same else torch.cat([points, others])
         job, worker, threads = _job(net, sums, Rows(every.contiguous()), n, same, chunk, threads, with_bound)
@@ -135,6 +139,23 @@ def empirical(
             f"{float(every.abs().max()):.3g}); pass smaller points, or a float64 network."
         )
     return result
+
+
+def _of_module(net: Any, X: Any, X2: Any, layer: str, outputs: str | int, chunk: int | None, with_bound: bool) -> Any:
+    """The kernel of a module, or a refusal of what is none."""
+    from altheory.kernels._module import module_kernel
+    from altheory.modules import ModuleNet
+
+    if not isinstance(net, (ModuleNet, torch.nn.Module)):
+        raise InputError(
+            f"`net` is a {type(net).__name__} but a TwoLayerNet or a torch.nn.Module is wanted; pass one of these."
+        )
+    if with_bound:
+        raise InputError(
+            f"`with_bound=True` was asked for a {type(net).__name__} but rounding is bounded for two-layer networks only; "
+            "pass a `TwoLayerNet` (`altheory.modules.from_module` makes one where it can), or leave the bound out."
+        )
+    return module_kernel(net, X, X2, layer=layer, outputs=outputs, chunk=chunk)
 
 
 def _job(
@@ -153,7 +174,7 @@ def _job(
     entries = n * columns
     copy_bytes = entries * (len(sums.pairs) * sums.first * kind.itemsize + sums.output * net.dtype.itemsize)
     room = 16 * entries + _SPARE // 2 if len(sums.pairs) == 1 else copy_bytes + _SPARE // 2
-    copies = max(1, min(2 * threads if threads > 1 else 1, room // copy_bytes))
+    copies = max(1, min(threads, room // copy_bytes))
     spare = max(0, room - copies * copy_bytes) + _SPARE // 2
     first = [[points.given.new_zeros(n, columns, dtype=kind) for _ in sums.pairs] for _ in range(copies if sums.first else 0)]
     output = [points.given.new_zeros(n, columns) for _ in range(copies if sums.output else 0)]

@@ -84,7 +84,7 @@ class Plan:
             return (square if self.amplitude is not None else square / self.K)[None, :]
         return (a[:, int(self.outputs)] ** 2)[None, :]
 
-    def roots(self, a: Float[Tensor, "b outputs"]) -> Float[Tensor, "b"]:
+    def roots(self, a: Float[Tensor, "b outputs"]) -> Float[Tensor, " b"]:
         """Square roots of the weights where there is one row of them, none negative."""
         one = self.K == 1 or isinstance(self.outputs, int)
         if one and self.amplitude is None:

@@ -80,7 +80,7 @@ class Plain:
         self.job, self.plan = job, job.plan
         self.parts: list[tuple[list[Tensor], Tensor, Tensor | None]] = []
         X = job.points.given
-        self.products = X.new_empty(job.chunk, len(X))
+        self.products = X.new_empty(job.chunk, X.shape[0])
 
     def fill(self, number: int) -> None:
         """Prepare a chunk."""
@@ -90,7 +90,7 @@ class Plain:
     def prepare(self, W: Tensor, a: Tensor) -> None:
         """Find the parts of a chunk: (accumulator of each copy, S, weights or None), to add S' diag(weights) S."""
         self.parts = []
-        Z = torch.mm(W, self.job.points.given.T, out=self.products[: len(W)])
+        Z = torch.mm(W, self.job.points.given.T, out=self.products[: W.shape[0]])
         if self.plan.first:
             D = self._mask(Z, W) if self.plan.masks else _like(Z, self.job.net.activation.derivative(Z))
             if self.job.moments is not None:
@@ -123,7 +123,7 @@ class Plain:
                 continue
             for sign in (1.0, -1.0):
                 some = (sign * weights > 0).nonzero()[:, 0]
-                if len(some):
+                if some.shape[0]:
                     self._add(total, S[some] * (sign * weights[some]).sqrt()[:, None], rows, columns, sign)
 
     def _add(self, total: Tensor, S: Tensor, rows: slice, columns: slice, alpha: float) -> None:
@@ -157,17 +157,17 @@ class Compiled(Plain):
         self.f = _coactivation.functions()
         plan, X = job.plan, job.points.given
         self.depth = -(-job.chunk // 64)  # words of a chunk
-        self.words = np.zeros((self.depth * -(-job.span // job.chunk), len(X)), np.uint64)
-        self.doubt = np.empty((self.depth, len(X)), np.uint64)
+        self.words = np.zeros((self.depth * -(-job.span // job.chunk), X.shape[0]), np.uint64)
+        self.doubt = np.empty((self.depth, X.shape[0]), np.uint64)
         self.used = 0
         self.values: list[Any] = []  # of the chunks in `words`: the integer weights, (pairs, 64 * depth)
         # where nothing but signs is wanted of the products, float32 will do
         self.low = None if plan.output else job.low
         if self.low is not None:
-            self.products = torch.empty(job.chunk, len(X), dtype=torch.float32)
+            self.products = torch.empty(job.chunk, X.shape[0], dtype=torch.float32)
         self.W32 = torch.empty(job.chunk, X.shape[1], dtype=torch.float32)
         self.norms = np.empty(job.chunk)
-        self.spread = None if plan.counts else torch.empty(job.chunk, len(X), dtype=X.dtype)
+        self.spread = None if plan.counts else torch.empty(job.chunk, X.shape[0], dtype=X.dtype)
 
     def fill(self, number: int) -> None:
         """Prepare a chunk, or several where only counting follows."""
@@ -177,7 +177,7 @@ class Compiled(Plain):
         piece = self.job.chunk * max(1, UNIT // self.job.chunk)
         for first in range(start, stop, piece):
             W, a = self.job.rows(first, min(first + piece, stop))
-            for lo in range(0, len(W), self.job.chunk):
+            for lo in range(0, W.shape[0], self.job.chunk):
                 self.prepare(W[lo : lo + self.job.chunk], a[lo : lo + self.job.chunk])
 
     def prepare(self, W: Tensor, a: Tensor) -> None:
@@ -186,14 +186,14 @@ class Compiled(Plain):
         Z, words = self._bits(W)
         signed = self.plan.outputs == "pairs"
         if self.spread is not None:
-            D = self.spread[: len(W)]
+            D = self.spread[: W.shape[0]]
             scale = torch.ones_like(a[:, 0]) if signed else self.plan.roots(a)
             self.f.spread(words, scale.numpy(), D.numpy())
             self.add_weighted(D, self.plan.weights(a) if signed else None)
         elif not self.plan.unweighted:
             weights = self.plan.weights(a)
             values = np.zeros((len(weights), 64 * len(words)), np.int64)
-            values[:, : len(W)] = weights.numpy()
+            values[:, : W.shape[0]] = weights.numpy()
             self.values.append(values)
         if self.job.moments is not None:
             self.job.moments.first(W, a, None)
@@ -217,8 +217,8 @@ class Compiled(Plain):
 
     def _bits(self, W: Tensor) -> tuple[Tensor, Any]:
         """The products, and the words of the exact masks, which the next chunk will not overwrite before `fill`."""
-        points, norms = self.job.points, self.norms[: len(W)]
-        low = self.W32[: len(W)]
+        points, norms = self.job.points, self.norms[: W.shape[0]]
+        low = self.W32[: W.shape[0]]
         rows = W if self.f.lower_precision(W.numpy(), low.numpy(), norms) else None
         if rows is None:
             weights = Rows(W)
@@ -226,13 +226,13 @@ class Compiled(Plain):
             norms[:] = weights.norms.numpy()
             low.copy_(rows)
         if self.low is not None:
-            Z = signs = torch.mm(low, self.low.T, out=self.products[: len(W)])
+            Z = signs = torch.mm(low, self.low.T, out=self.products[: W.shape[0]])
         else:
-            Z = signs = torch.mm(W, points.given.T, out=self.products[: len(W)])
+            Z = signs = torch.mm(W, points.given.T, out=self.products[: W.shape[0]])
             if rows is not W or points.moderate is not points.given:
                 signs = rows.double() @ points.moderate.double().T
         kind, d = signs.numpy().dtype, W.shape[1]
-        depth = -(-len(W) // 64)
+        depth = -(-W.shape[0] // 64)
         words, doubt = self.words[self.used : self.used + depth], self.doubt[:depth]
         self.used += depth
         x_norms = points.norms.numpy()

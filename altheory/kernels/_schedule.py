@@ -55,6 +55,8 @@ def _pools() -> Any:
 def run(jobs: int, copies: int, tiles: int, threads: int, make: Callable[[], Worker]) -> None:
     """Do all jobs: job j fills, then adds to the tiles 0, 1, ... of copy j % copies, where it follows job j - copies.
 
+    Thread t does the jobs t, t + threads, ...: with a copy for each thread, a copy stays in the cache of its own core.
+
     Args:
         jobs: Their number.
         copies: The number of accumulators.
@@ -62,12 +64,13 @@ def run(jobs: int, copies: int, tiles: int, threads: int, make: Callable[[], Wor
         threads: How many at most.
         make: Makes one thread's worker, in that thread.
     """
-    state = _State(jobs, copies, tiles)
     threads = max(1, min(threads, jobs))
-    others = [threading.Thread(target=state.work, args=(make,), daemon=True) for _ in range(threads - 1)]
+    state = _State(copies, tiles)
+    shares = [range(first, jobs, threads) for first in range(threads)]
+    others = [threading.Thread(target=state.work, args=(make, share), daemon=True) for share in shares[1:]]
     for thread in others:
         thread.start()
-    state.work(make)
+    state.work(make, shares[0])
     for thread in others:
         thread.join()
     if state.error is not None:
@@ -75,18 +78,19 @@ def run(jobs: int, copies: int, tiles: int, threads: int, make: Callable[[], Wor
 
 
 class _State:
-    def __init__(self, jobs: int, copies: int, tiles: int) -> None:
-        self.jobs, self.copies, self.tiles = jobs, copies, tiles
-        self.following = 0
+    def __init__(self, copies: int, tiles: int) -> None:
+        self.copies, self.tiles = copies, tiles
         self.turns = [[0] * tiles for _ in range(copies)]
         self.changed = threading.Condition()
         self.error: BaseException | None = None
 
-    def work(self, make: Callable[[], Worker]) -> None:
+    def work(self, make: Callable[[], Worker], share: range) -> None:
         try:
             with torch.no_grad():  # of this thread only: autograd's switch is not inherited
                 worker = make()
-                while (job := self._claim()) is not None:
+                for job in share:
+                    if self.error is not None:
+                        return
                     worker.fill(job)
                     for tile in range(self.tiles):
                         self._wait(job, tile)
@@ -96,13 +100,6 @@ class _State:
             with self.changed:
                 self.error = self.error or error
                 self.changed.notify_all()
-
-    def _claim(self) -> int | None:
-        with self.changed:
-            if self.error is not None or self.following == self.jobs:
-                return None
-            self.following += 1
-            return self.following - 1
 
     def _wait(self, job: int, tile: int) -> None:
         with self.changed:

@@ -7,7 +7,7 @@ from proofs_check.domains._arrays import labels, nonneg, positive, real, simplex
 from proofs_check.domains._base import Chart, Derived, Domain, Draw, Leaf, derived, walk
 from proofs_check.domains._matrices import psd, spectrum
 from proofs_check.domains._points import dataset, kernel_of, points, step_size, unit_vectors
-from proofs_check.domains._scalars import integer, interval
+from proofs_check.domains._scalars import integer, interval, seed
 
 __all__ = [
     "Chart",
@@ -26,6 +26,7 @@ __all__ = [
     "positive",
     "psd",
     "real",
+    "seed",
     "simplex",
     "spectrum",
     "step_size",

@@ -46,6 +46,10 @@ class Interval(Leaf):
         return (x >= self.lo) & (x <= self.hi)
 
 
+#: a range this wide holds seeds: its draws are uniform, so that trials are independent; of others half are near the low end
+MANY = 10**6
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Integer(Leaf):
     """Integers lo, ..., hi, as int64."""
@@ -64,6 +68,8 @@ class Integer(Leaf):
 
     def sample(self, batch: int, draw: Draw) -> Tensor:
         wide = draw.integers(self.lo, self.hi, batch)
+        if self.hi - self.lo >= MANY:
+            return wide
         small = draw.integers(self.lo, min(self.hi, self.lo + 4), batch)
         return torch.where(draw.chance(0.5, batch), small, wide)
 
@@ -98,3 +104,8 @@ def integer(lo: int, hi: int) -> Integer:
     if lo > hi:
         raise BadInput(f"D.integer got lo={lo} above hi={hi}; give lo <= hi.")
     return Integer(lo, hi)
+
+
+def seed() -> Integer:
+    """A seed for the random numbers of one trial: uniform among 2^31 integers, as int64 of shape (batch,)."""
+    return Integer(0, 2**31 - 1)

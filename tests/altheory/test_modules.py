@@ -441,3 +441,13 @@ def test_other_modules_are_not_two_layer_networks(make, named):
     assert named in str(refusal.value)
     with pytest.raises(al.InputError, match="`net`"):
         to_module(make())
+
+
+def test_the_empirical_kernel_takes_modules_too():
+    module = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    X = torch.randn(4, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    assert torch.equal(al.kernels.empirical(module, X), al.kernels.module_kernel(module, X))
+    with pytest.raises(al.InputError, match="rounding is bounded for two-layer networks only"):
+        al.kernels.empirical(module, X, with_bound=True)
+    with pytest.raises(al.InputError, match="`net` is a str but a TwoLayerNet or a torch.nn.Module is wanted"):
+        al.kernels.empirical("net", X)

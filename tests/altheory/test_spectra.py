@@ -313,3 +313,39 @@ def test_float32_in_float32_out():
         spectra.chord_E2(mu.T, mu.A, mu.lo, mu.hi, 2, 0.1),
     )
     assert {value.dtype for value in results} == {torch.float32}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.sampled_from([0.3, 1.0, 2.5]))
+def test_bounds_of_any_convex_function_are_the_optima_of_linear_programs(seed, n, rate):
+    """All measures on the eigenvalues with this T and A: the least value is `envelope`; on a fine grid `jensen` and `chord`."""
+    generator = np.random.default_rng(seed)
+    atoms = np.sort(generator.uniform(0.1, 1, n))
+    mu = LabelMeasure(atoms, generator.exponential(size=n))
+    T, A = mu.T, mu.A
+
+    def f(x):
+        return torch.exp(-2 * rate * x)
+
+    def least(points, sign=1):
+        values = sign * np.exp(-2 * rate * points)
+        done = linprog(values, A_eq=np.stack([np.ones_like(points), points]), b_eq=[float(T), float(A)])
+        return sign * done.fun
+
+    assert float(spectra.envelope(mu.eigenvalues, T, A, f)) == pytest.approx(least(atoms), rel=1e-6)
+    grid = np.linspace(atoms[0], atoms[-1], 2001) if n > 1 else atoms
+    assert float(spectra.jensen(T, A, f)) == pytest.approx(least(grid), rel=2e-5)
+    assert float(spectra.chord(T, A, mu.lo, mu.hi, f)) == pytest.approx(least(grid, -1), rel=1e-6)
+    flow = float(mu.flow_E2(rate))
+    assert float(spectra.envelope(mu.eigenvalues, T, A, f)) <= flow * (1 + 1e-12)
+    assert flow <= float(spectra.chord(T, A, mu.lo, mu.hi, f)) * (1 + 1e-12)
+
+
+def test_the_envelope_with_ties_and_in_any_order():
+    def square(x):
+        return (1 - x) ** 2
+
+    tied = spectra.envelope([1.0, 1.0, 0.5, 0.25, 0.25], 2.0, 0.75, square)  # A/T = 3/8, between 1/4 and 1/2
+    assert tied.item() == pytest.approx(2 * (0.5 * 0.75**2 + 0.5 * 0.5**2))
+    assert spectra.envelope([0.5, 0.5], 2.0, 1.0, square).item() == 0.5
+    assert spectra.envelope([0.5], 2.0, 1.0, square).item() == 0.5

@@ -360,3 +360,10 @@ def test_an_experiment_gets_different_rows_of_the_data():
     assert all(len(set(row)) == 700 for row in drawn.tolist())
     with pytest.raises(BadInput, match="1798 different rows of digits were asked for, but it has 1797"):
         D.dataset("digits", n=1798, repeats=False).rows.sample(1, place)
+
+
+def test_seeds_are_different_in_every_trial():
+    place = draw({})
+    for domain in (D.seed(), D.integer(0, 10**9)):
+        assert len(set(domain.sample(400, place).tolist())) == 400
+    assert (D.integer(0, 1000).sample(400, place) <= 4).sum() > 100  # a short range still has its low end looked at

@@ -21,7 +21,7 @@ SOURCE = "Chizat, Oyallon, Bach (2019), arXiv:1812.07956; Lee et al. (2019), arX
 WIDTHS = (256, 1024, 4096, 16384)
 REPLICATES = 2
 POINTS, DIMENSION, STEPS = 10, 4, 40
-SEEDS = D.integer(0, 2**31 - 1)
+SEEDS = D.seed()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from proofs_check.relations import Event, Rate, Relation
 
 SOURCE = "Jacot, Gabriel, Hongler (2018), arXiv:1806.07572; for one hidden layer own derivation"
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-SEEDS = D.integer(0, 2**31 - 1)
+SEEDS = D.seed()
 
 
 @claim(

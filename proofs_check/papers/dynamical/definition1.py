@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import altheory as al
-from proofs_check import all_of, claim, eq
+from proofs_check import all_of, claim, eq, leq
 from proofs_check import domains as D
 from proofs_check.papers.dynamical._settings import KERNELS, SOURCE, SPECTRA
 from proofs_check.relations import Relation
@@ -88,4 +88,56 @@ def label_measure(theta: Tensor, Y: Tensor, t: Tensor, eta: Tensor, *, late: int
     return all_of(
         eq(error, mu.E2(t + late, stretch * eta), names=["norm of the residual after t steps", "E_t^2"]),
         eq((Y * Y).sum((-2, -1)), mu.T, names=["Tr[Y'Y]", "T"]),
+    )
+
+
+@claim(
+    id="dynamical.definition1.one_hot",
+    title="Definition 1 for one-hot labels: the kernel summed within the classes",
+    source=f"{SOURCE}, section 4.1, Definition 1",
+    theta=D.psd("n"),
+    Y=D.labels("n", "k"),
+    dims={"n": (1, 8), "k": (1, 4)},
+    on=SPECTRA,
+    uses=["dynamical.definition1"],
+    mutants={"pairs of different points only": dict(diagonal=0.0), "one percent more": dict(share=1.01)},
+)
+def one_hot(theta: Tensor, Y: Tensor, *, diagonal: float = 1.0, share: float = 1.0) -> Relation:
+    r"""For one-hot labels $A = \sum\Theta(x_i, x_j)$ over the pairs (i, j) of one class, i = j included.
+
+    Notes: the classes enter only by which points share one.
+    """
+    same = (Y[..., :, None, :] * Y[..., None, :, :]).sum(-1)
+    own = torch.eye(theta.shape[-1], dtype=torch.float64, device=theta.device)
+    within = (theta * same * (1 + (diagonal - 1) * own)).sum((-2, -1))
+    return eq(al.alignment.alignment(theta, Y), share * within, names=["Tr[Y' Theta Y]", "sum within the classes"])
+
+
+@claim(
+    id="dynamical.definition1.nonnegative_kernel",
+    title="Definition 1 is no correlation: constant labels have the highest alignment",
+    source=f"about {SOURCE}, section 4.1, Definition 1: 'a measure of correlation between X and Y'",
+    features=D.nonneg("n", "p"),
+    Y=D.labels("n", "k"),
+    dims={"n": (2, 8), "p": (1, 4), "k": (1, 4)},
+    on="kernels with nonnegative entries",
+    uses=["dynamical.definition1.one_hot"],
+    mutants={
+        "one percent less than constant labels": dict(above=0.99),
+        "one percent more for the last point": dict(below=1.01),
+    },
+)
+def nonnegative_kernel(features: Tensor, Y: Tensor, *, below: float = 1.0, above: float = 1.0) -> Relation:
+    r"""For a kernel without negative entries and one-hot labels the alignment is largest when all points have one label,
+    $A(X,Y) \le \sum_{ij}\Theta(x_i,x_j)$, and a further point u, whatever its label, raises it by at least $\Theta(u,u)$.
+
+    Notes: so among query sets the alignment prefers points of one class and of large norm.
+
+    Tight at: constant labels (first); a point whose class is new (second).
+    """
+    theta = features @ features.mT
+    whole, fewer = al.alignment.alignment(theta, Y), al.alignment.alignment(theta[..., :-1, :-1], Y[..., :-1, :])
+    return all_of(
+        leq(whole, above * theta.sum((-2, -1)), names=["A(X, Y)", "A(X, constant labels)"]),
+        leq(fewer + below * theta[..., -1, -1], whole, names=["A without the last point, and its own term", "A(X, Y)"]),
     )

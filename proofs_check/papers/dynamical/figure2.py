@@ -24,7 +24,7 @@ SOURCE = "dynamicAL (ICLR 2022 submission), section 4.3, figure 2; appendix D.2"
 LABELLED, QUERIED, DRAWS = 100, 50, 150
 STEPS = (0.0, 1.0, 10.0, 100.0, math.inf)
 ROWS = D.dataset("digits", n=600, repeats=False)
-SEEDS = D.integer(0, 2**31 - 1)
+SEEDS = D.seed()
 
 
 @dataclass(frozen=True)

@@ -163,21 +163,24 @@ def _raised(lam: Tensor, share: Tensor) -> Tensor:
     source="replaces dynamicAL, Proposition 1 and Remark 1",
     amends="dynamical.proposition1.faster_at_first",
     lam2=D.spectrum("n", lo=1 / 64, hi=1),
-    share=D.interval(0, 1),
+    share=D.spectrum("n", lo=0, hi=1),
     w=D.nonneg("n"),
     s=D.interval(0, 1),
     t=D.integer(0, 60),
+    uses=["dynamical.label_measure"],
     on="label measures, the first with its mass on larger eigenvalues",
     mutants={"by one percent": dict(factor=0.99), "eta lambda up to 1.9": dict(s=D.interval(0, 1.9))},
 )
 def dominance(lam2: Tensor, share: Tensor, w: Tensor, s: Tensor, t: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""If the first measure arises from the second by moving mass to larger eigenvalues and $\eta\lambda_{\max} \le 1$, then
+    r"""If the first measure arises from the second by moving mass to larger eigenvalues, every atom as far as it likes, and
+    $\eta\lambda_{\max} \le 1$, then
     $E_t^{2\,(1)} \le E_t^{2\,(2)}$ for every t, $I^{(1)} \le I^{(2)}$ and $A^{(1)} \ge A^{(2)}$.
 
-    Notes: first-order stochastic dominance orders everything at once; the alignment alone does not. Beyond
+    Notes: this is first-order stochastic dominance at equal mass T (every dominating pair arises so, an atom split where its
+    mass goes to several places). It orders everything at once; the alignment alone does not. Beyond
     $\eta\lambda = 1$ the error is no longer decreasing in the eigenvalue, and the order of the errors is lost.
     """
-    one, two = LabelMeasure(_raised(lam2, share[:, None]), w), LabelMeasure(lam2, w)
+    one, two = LabelMeasure(_raised(lam2, share), w), LabelMeasure(lam2, w)
     return all_of(
         leq(one.E2(t, s), factor * two.E2(t, s), names=["E_t^2 of the first", "E_t^2 of the second"]),
         leq(one.I, factor * two.I, names=BOUNDS),
