@@ -181,7 +181,6 @@ def judge_rate(
     if columns != len(sizes):
         raise BadInput(f"y holds {columns} sizes where x holds {len(sizes)}; give shape (seeds, sizes) or set replicates_axis.")
     import numpy as np
-    from scipy.stats import theilslopes
 
     distinct = len(np.unique(sizes))
     bad = sum(int((~(np.isfinite(a) & (a > 0))).sum()) for a in (sizes, table))
@@ -190,9 +189,16 @@ def judge_rate(
         why = f"No slope is judged from {given}: at least 3, at least 2 and none are wanted."
         return RateVerdict("inconclusive", math.nan, math.nan, math.nan, why)
     log_x, log_y = np.log(sizes), np.log(table)
-    slope, low, high, interval = _bootstrap(
-        lambda rows: float(theilslopes(np.median(log_y[rows], axis=0), log_x)[0]), seeds, confidence, seed
-    )
+    i, j = np.triu_indices(len(log_x), 1)
+    apart = log_x[i] != log_x[j]
+    i, j = i[apart], j[apart]  # of sizes given twice there is no slope
+
+    def theil(rows: NDArray[np.int64]) -> float:
+        # scipy's theilslopes gives the same and an interval that nobody asks for, at ten times the cost
+        centre = np.median(log_y[rows], axis=0)
+        return float(np.median((centre[j] - centre[i]) / (log_x[j] - log_x[i])))
+
+    slope, low, high, interval = _bootstrap(theil, seeds, confidence, seed)
     bottom, top = exponent - tolerance, exponent + tolerance
     if bottom <= slope <= top:
         inside = bottom <= low and high <= top

@@ -1,6 +1,7 @@
 """dynamicAL: "Deep Active Learning by Leveraging Training Dynamics", anonymous ICLR 2022 submission.
 
-Sections 3 to 5 with appendices A, B, D and E: identities, inequalities, probabilities, the algorithm, and the experiments on digits.
+Sections 3 to 5 with appendices A, B, D and E: identities, inequalities, probabilities, the algorithm, and the experiments on
+digits.
 """
 
 #: the modules in the paper's order
@@ -37,17 +38,17 @@ GLOSSARY = [
     (r"$t$", "t", "integer", "number of steps"),
     (r"$\kappa$", "hi / lo", "scalar", "condition number of the kernel"),
     (r"$f_0$", "start", "(n, K)", "outputs at the start of training"),
-    (r"$g_x$", "al.dynamics.sample_gradients", "(p,)", "gradient of the loss of one example in the parameters; g_S the sum over S"),
+    (r"$g_x$", "al.dynamics.sample_gradients", "(p,)", "gradient of one example's loss; g_S is the sum over S"),
     (r"$d^i$", "al.dynamics.residual", "(n, K)", "slope of the loss in output i: softmax(f) - Y, or f - Y"),
     (r"$K^{ij}$", "al.dynamics.tangent_kernel", "(n, n)", "inner products of the gradients of outputs i and j"),
     (r"$G(S)$", "al.dynamics.by_gradient", "scalar", "training dynamics of a set: |g_S|^2"),
-    (r"$\Delta(Q|S)$", "al.dynamics.change_of_set", "scalar", "change of the training dynamics by a query set, G(S u Q) - G(S)"),
+    (r"$\Delta(Q|S)$", "al.dynamics.change_of_set", "scalar", "change of the training dynamics, G(S u Q) - G(S)"),
     (r"$R(Q|S)$", "al.dynamics.approximation_ratio", "scalar", "sum of the single changes over the change of the set"),
     (r"$\gamma$", "gamma", "scalar", "weight of the inner product in the query criterion; n_0 / n in section 4.2"),
     (r"$p, q, r$", "p, q, r", "(n,)", "laws of the inputs: of the data, of the labelled set, of the queries"),
     (r"$S_0, S, Q$", "S0, S, Q", "", "seeds, labelled set, query, of sizes n_0, n, b"),
     (r"$C$", "C", "scalar", "upper bound of the kernel"),
-    (r"$MMD^2$", "al.mmd.mmd2", "scalar", "squared distance of two laws in the space of the kernel; al.mmd.population_mmd2 for laws"),
+    (r"$MMD^2$", "al.mmd.mmd2", "scalar", "squared distance of two laws in the space of the kernel"),
     (r"$r_Q$", "Growth.residual", "(q, K)", "what the interpolant on S leaves of the labels of Q"),
     (r"$\Sigma$", "Growth.conditional", "(q, q)", "Schur complement of Theta_SS"),
 ]

@@ -127,7 +127,7 @@ def figure4(x: Tensor, labels: Tensor, seed: Tensor, *, step: int = 4, batch: in
     id="dynamical.figure4.selected",
     title="Figure 4 for the set that is actually selected",
     source=SOURCE,
-    reading="R of the b best candidates, b = 50, within 0.1 of 1; trained to a loss below 0.01",
+    reading="R of the b best candidates, within 0.1 of 1 on average over b = 10, 50, 200; trained to a loss below 0.01",
     expect="not-reproduced",
     experiment="dynamical.figure4",
     x=ROWS,
@@ -136,14 +136,13 @@ def figure4(x: Tensor, labels: Tensor, seed: Tensor, *, step: int = 4, batch: in
     uses=["dynamical.figure4"],
     mutants={"within 0.05": dict(most=0.05), "within 0.02": dict(most=0.02)},
 )
-def figure4_selected(
-    x: Tensor, labels: Tensor, seed: Tensor, *, step: int = 4, batch: int = 1, most: float = 0.1
-) -> Measurement:
-    r"""After training, $|R(Q|S)-1| \le 0.1$ for the query set Q of the 50 largest $\Delta(\{u\}|S)$.
+def figure4_selected(x: Tensor, labels: Tensor, seed: Tensor, *, step: int = 4, most: float = 0.1) -> Measurement:
+    r"""After training, $|R(Q|S)-1|$ is at most 0.1 on average over the query sets Q of the 10, 50 and 200 largest
+    $\Delta(\{u\}|S)$.
 
     In the paper: "therefore, the approximated result delivered by greedy algorithm is close to the global optimal solution".
 
-    Notes: not reproduced: for the selected sets R is off by a quarter on average, in either direction.
+    Notes: not reproduced: for the selected sets R is off by a quarter or more on average, in either direction.
     """
     found = ratios(x, labels, seed)
-    return measurement((found.selected[:, step, batch] - 1).abs(), expect=(0.0, most), show=_shown(found))
+    return measurement((found.selected[:, step] - 1).abs().mean(-1), expect=(0.0, most), show=_shown(found))

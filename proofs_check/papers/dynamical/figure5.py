@@ -1,7 +1,7 @@
 r"""Figure 5 (section 5.2): is $\gamma = 2$ the best weight in $|g_u|^2 + \gamma\langle g_u, g_S\rangle$?
 
 The paper compares $\gamma \in \{0, 1, 2, \infty\}$ for CNNs on CIFAR10 and SVHN. Here: digits, a relu network of 128 neurons,
-both layers, 40 initial labels, four rounds of 20 queries, training continued from round to round (150 steps of full-batch
+both layers, 40 initial labels, three rounds of 20 queries, training continued from round to round (100 steps of full-batch
 gradient descent on the cross-entropy each); the same seeds for all variants, accuracy on 800 other digits averaged over the
 rounds.
 """
@@ -21,7 +21,7 @@ from proofs_check.figure import Figure, Series
 from proofs_check.relations import Measurement
 
 SOURCE = "dynamicAL (ICLR 2022 submission), section 5.2, figure 5"
-INITIAL, POOL, BATCH, ROUNDS, WIDTH, STEPS = 40, 400, 20, 4, 128, 150
+INITIAL, POOL, BATCH, ROUNDS, WIDTH, STEPS = 40, 400, 20, 3, 128, 100
 VARIANTS = {"gamma = 0": 0.0, "gamma = 1": 1.0, "gamma = 2": 2.0, "gamma = inf": math.inf, "random": math.nan}
 ROWS = D.dataset("digits", n=INITIAL + POOL + 800, repeats=False)
 

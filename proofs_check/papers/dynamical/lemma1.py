@@ -18,7 +18,7 @@ from proofs_check.relations import Rate, Relation
 
 STATEMENT = f"{SOURCE}, section 4.1, Lemma 1, eq. (16), (27); Arora et al. (2019), arXiv:1901.08584, theorem 4.1"
 SEEDS = D.seed()
-WIDTHS = (64, 256, 1024)
+WIDTHS = (64, 256, 1024, 4096)
 NETWORKS, POINTS, INPUTS, STEPS = 8, 4, 3, 100
 ZERO, ORDINARY, RESIDUAL = range(3)
 
@@ -116,7 +116,7 @@ def ordinary_start(seed: Tensor, *, exponent: float = -0.5, tolerance: float = 0
     experiment="dynamical.lemma1",
     seed=SEEDS,
     uses=["dynamical.lemma1"],
-    mutants={"rate -1": dict(exponent=-1.0), "with Y after all": dict(start=ORDINARY)},
+    mutants={"rate -1.5": dict(exponent=-1.5), "with Y after all": dict(start=ORDINARY)},
 )
 def residual(seed: Tensor, *, exponent: float = -0.5, start: int = RESIDUAL) -> Rate:
     r"""For independent standard normal weights, $\max_t\left||y-f_t| - E_t\right|$ falls as $m^{-1/2}$ when

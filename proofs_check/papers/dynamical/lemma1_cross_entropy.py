@@ -18,7 +18,7 @@ from proofs_check.papers.dynamical.lemma1 import INPUTS, POINTS, SEEDS, inputs
 from proofs_check.relations import Rate, Relation
 
 STATEMENT = f"{SOURCE}, section 4.1, the sentence after Lemma 1; Lee et al. (2019), arXiv:1902.06720, appendix B.2"
-STEPS, CLASSES, WIDTHS, NETWORKS = 40, 2, (64, 256, 1024), 6
+STEPS, CLASSES, WIDTHS, NETWORKS = 40, 2, (64, 256, 1024, 4096), 10
 
 
 @claim(
@@ -81,7 +81,7 @@ def deviations(seed: Tensor) -> Tensor:
     experiment="dynamical.lemma1.cross_entropy",
     seed=SEEDS,
     uses=["dynamical.lemma1.cross_entropy", "common.kernel_rate"],
-    mutants={"rate -1": dict(exponent=-1.0), "no rate at all": dict(exponent=0.0)},
+    mutants={"rate -1.5": dict(exponent=-1.5), "growth, rate 1/4": dict(exponent=0.25)},
 )
 def width(seed: Tensor, *, exponent: float = -0.5) -> Rate:
     r"""For the two-layer relu network with f = 0 at initialisation, trained on the cross-entropy of two classes, the greatest
