@@ -41,6 +41,7 @@ _SPARE = 48 << 20  # bytes besides 2 n^2 numbers that buffers and further accumu
 _CHUNK_NUMBERS = 1 << 18  # a chunk's matrix of this size stays in a processor's second-level cache
 _WORTH_COMPILING = 1 << 28  # multiplications below which torch is done before numba has loaded
 _SURELY_FREE = 1 << 20  # bytes for which nobody is asked
+_WORTH_A_THREAD = 1 << 29  # multiplications of a count
 _FINAL_TILE = 128
 
 
@@ -166,6 +167,9 @@ def _job(
     columns = total if same else total - n
     worker = _worker(net, sums, total)
     threads = threads if on_cpu else 1
+    counting = worker is Compiled and sums.counts and not sums.output
+    if counting:  # over in a few milliseconds, which threads would only disturb
+        threads = max(1, min(threads, sums.neurons * total * (d + total) // _WORTH_A_THREAD))
 
     # accumulators
     kind = net.dtype
@@ -190,7 +194,7 @@ def _job(
         chunk = max(64, chunk // 64 * 64)
     chunk = min(chunk, sums.neurons)
     span = chunk
-    if worker is Compiled and sums.counts and not sums.output:
+    if counting:
         span = chunk * max(1, min(4096, sums.neurons // (4 * threads)) // chunk)
     few = total * d * 4 <= 4 * entries + _SPARE // 3 or points.moderate.dtype == torch.float32
     low = points.moderate.float() if worker is Compiled and few else None

@@ -115,6 +115,7 @@ def test_a_network_whose_halves_parted_is_not_halved():
 def test_counted_kernels_do_not_depend_on_chunk_threads_storage_or_path(outputs, two_threads, monkeypatch):
     stored, generated = (al.TwoLayerNet(4, 2100, 2, antisymmetric=False, seed=3, stored=stored) for stored in (True, False))
     X, X2 = points(33, 4, 1), points(6, 4, 2)
+    monkeypatch.setattr(_empirical, "_WORTH_A_THREAD", 1)
     for Z in (None, X2):
         kernels = []
         for work in PATHS.values():
