@@ -11,7 +11,7 @@ from torch import Tensor
 
 from proofs_check.claim import Claim
 from proofs_check.errors import ClaimFault
-from proofs_check.instances import Batch
+from proofs_check.instances import Batch, Place, draw_random
 from proofs_check.relations import Relation
 
 
@@ -96,11 +96,12 @@ def at(claim: Claim, **values: Any) -> Relation:
     if set(values) != set(wanted):
         raise ClaimFault(f"{claim.id} takes the arguments {', '.join(wanted)}; got {', '.join(values) or 'none'}.")
 
-    def tensor(value: Any) -> Tensor:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return torch.as_tensor(value, dtype=torch.int64 if whole else torch.float64)[None]
+    drawn = draw_random(claim, claim.settings[0], Place(), Place().generator(claim.id, "at"), 1).values
 
-    return evaluate(claim, Batch({name: tensor(values[name]) for name in wanted}, {}))
+    def tensor(name: str) -> Tensor:
+        return torch.as_tensor(values[name], dtype=drawn[name].dtype)[None]
+
+    return evaluate(claim, Batch({name: tensor(name) for name in wanted}, {}))
 
 
 def check_batched(claim: Claim, batch: Batch) -> None:

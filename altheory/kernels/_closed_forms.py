@@ -127,7 +127,7 @@ def _legendre(count: int) -> list[tuple[float, float, float]]:
 def _erf_root(pairs: Pairs) -> Tensor:
     r"""$\sqrt D$; without the slower `hypot` where no square can overflow."""
     x2, z2 = pairs.rows**2, pairs.columns**2
-    if max(float(pairs.rows.max()), float(pairs.columns.max())) < torch.finfo(x2.dtype).max ** 0.2:
+    if max(float(pairs.rows.detach().max()), float(pairs.columns.detach().max())) < torch.finfo(x2.dtype).max ** 0.2:
         return torch.sqrt(torch.addcmul(1 + 2 * x2 + 2 * z2, 2 * x2, 2 * z2 * pairs.sine_squared))
     return torch.hypot(torch.sqrt(1 + 2 * x2 + 2 * z2), 2 * pairs.norms * pairs.sine)
 

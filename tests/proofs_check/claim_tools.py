@@ -83,5 +83,7 @@ def numbers(value: Any) -> Any:
         return {key: numbers(v) for key, v in value.items()}
     if isinstance(value, list):
         return [numbers(v) for v in value]
+    if isinstance(value, str) and value.startswith("["):  # a ball, [middle +/- radius]
+        value = value.strip("[]").partition("+/-")[0].strip() or 0
     exact = Fraction(value)
     return int(exact) if exact.denominator == 1 else float(exact)

@@ -98,7 +98,7 @@ def test_records_have_the_fields_of_the_contract(registry_run):
         assert record["seed"] == 0
         assert record["budget"] == "quick"
         assert isinstance(record["agrees"], bool)
-        assert record["kind"] in ("leq", "eq", "chain")
+        assert record["kind"] in ("leq", "eq", "chain", "all", "event", "rate", "measurement")
         assert all(isinstance(killed, bool) for killed in record["mutants"].values())
         assert {"torch", "numpy", "python", "device"} <= set(record["environment"])
         for e in record["evidence"]:
@@ -114,13 +114,14 @@ def test_nothing_of_the_machine_is_in_the_records(registry_run):
 
 def test_every_violated_claim_has_a_witness_file(registry_run):
     found = {path.name: json.loads(path.read_text()) for path in (registry_run.out / "witness").iterdir()}
-    violated = {id for id, record in registry_run.records.items() if record["verdict"] in VIOLATED}
+    violated = {id for id, record in registry_run.records.items() if record["verdict"] in VIOLATED and not record["statistics"]}
     assert {f"{id}.json" for id in violated} <= set(found)
     assert all(witness["id"] == name.removesuffix(".json") for name, witness in found.items())
     for id in violated:
         witness, record = found[f"{id}.json"], registry_run.records[id]["witness"]
-        assert set(witness["inputs"]) == set(record["inputs"])
-        assert numbers(witness["inputs"]) == numbers(record["inputs"])
+        # what a domain derives from the others (a kernel of points) is in the record only
+        assert set(witness["inputs"]) <= set(record["inputs"])
+        assert numbers(witness["inputs"]) == {k: v for k, v in numbers(record["inputs"]).items() if k in witness["inputs"]}
 
 
 HELD = '@claim(source="a test", x=D.interval(0, 1), mutants={"m": dict(c=%s)})\ndef one(x, *, c=1.0):\n    return leq(x, c)\n'

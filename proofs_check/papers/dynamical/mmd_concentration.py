@@ -36,6 +36,7 @@ def printed_error(C: Tensor, n0: Tensor, n: Tensor, delta: Tensor) -> Tensor:
     id="dynamical.eq23.threshold_step",
     title="The step of appendix B.3 from one threshold to the other",
     source=f"{APPENDIX}, the inequality after Gretton et al.",
+    reading="the printed threshold is at least the one it replaces, as the direction of the step needs",
     expect="refuted",
     C=BOUND,
     n0=FIRST,

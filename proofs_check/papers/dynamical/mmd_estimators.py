@@ -339,6 +339,7 @@ def eq32_null_double_sum(theta: Tensor, p: Tensor, *, query: int = 0) -> Relatio
     id="dynamical.eq32.nonnegative",
     title="Eq. (32) is nonnegative, so that its root exists",
     source=f"{EQ32} and the sentence after it: MMD is approximated by the root",
+    reading="for every S_0 contained in S, so that the root is real",
     expect="refuted",
     x=D.unit_vectors("n", "d"),
     dims={"n": (3, 5), "d": (2, 4)},

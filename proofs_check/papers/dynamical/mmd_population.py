@@ -304,7 +304,7 @@ _HALF, _LAW = D.unit_vectors("h", 2), D.simplex("h")
     dims={"h": (3, 3)},
     on="a law and its mirror image",
     assumes=[distinct],
-    uses=["common.distinct_inputs"],
+    uses=["common.antipodal_pairs"],
     mutants={"ten times the bound": dict(factor=0.05), "n for n^2": dict(power=1)},
 )
 def characteristic(x: Tensor, p: Tensor, q: Tensor, *, factor: float = 0.005, power: int = 2) -> Relation:

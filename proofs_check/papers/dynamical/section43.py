@@ -91,7 +91,9 @@ def tau_at_the_start(theta: Tensor, Y: Tensor, *, trained: float = 0.0, constant
     values = torch.where((torch.arange(5) < LABELLED)[:, None], trained * Y, 0 * Y)
     values = values + constant * torch.tensor([[0.0], [0], [1], [0], [0]], dtype=torch.float64)
     G, A = _query_sets(theta, Y, values)
-    return eq(rank_correlation.kendall_tau(G, A), torch.ones_like(G[..., 0]), names=["tau", "1"])
+    tied = G.amax(-1) == G.amin(-1)  # only mutants; the undefined correlation counts as none
+    tau = torch.where(tied, 0.0, rank_correlation.kendall_tau(torch.where(tied[..., None], A, G), A))
+    return eq(tau, torch.ones_like(tau), names=["tau", "1"])
 
 
 @claim(
