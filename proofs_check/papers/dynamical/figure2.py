@@ -54,7 +54,8 @@ def _one_seed(x: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor, Ten
     chosen = torch.cat([torch.arange(LABELLED).expand(DRAWS, -1), draws], 1)
     blocks = theta[chosen[:, :, None], chosen[:, None, :]]
     alignment = al.alignment.alignment(blocks, labels[chosen])
-    inverse = (labels[chosen] * torch.linalg.solve(blocks, labels[chosen])).sum((-2, -1))
+    # by Cholesky: torch's batched solve is refused by MKL at this size on several threads
+    inverse = (labels[chosen] * torch.cholesky_solve(labels[chosen], torch.linalg.cholesky(blocks))).sum((-2, -1))
     lam, vectors = torch.linalg.eigh(theta[:LABELLED, :LABELLED])
     coefficients = vectors.T @ labels[:LABELLED]
     with_alignment, with_bound, dynamics = [], [], []
