@@ -188,7 +188,8 @@ def _job(
     # neurons at once
     neuron_bytes = total * 8 * (2 + sums.first + 2 * sums.output + (sums.outputs == "pairs")) + 20 * d
     if chunk is None:
-        chunk = min(4096, max(256, _CHUNK_NUMBERS // total))
+        cached = worker in (Plain, Compiled)  # the integer product of a device wants many neurons, and needs no cache
+        chunk = min(4096, max(256, _CHUNK_NUMBERS // total)) if cached else 4096
         chunk = chunk if net.stored else max(chunk, UNIT)
         chunk = min(chunk, spare // threads // neuron_bytes, -(-sums.neurons // (2 * threads)))
         chunk = max(64, chunk // 64 * 64)
@@ -207,7 +208,18 @@ def _worker(net: TwoLayerNet, sums: Plan, total: int) -> type[Plain]:
     large = sums.neurons * total * (net.d + total) > _WORTH_COMPILING
     if net.device.type == "cpu" and sums.masks and sums.first and large and _coactivation.available():
         return Compiled
+    if net.device.type == "cuda" and sums.counts and sums.unweighted and not sums.output:
+        return _counted() or Plain
     return Plain
+
+
+def _counted() -> type[Plain] | None:
+    """The worker that needs Triton (it comes with torch's CUDA builds on Linux); None where Triton cannot be imported."""
+    try:
+        from altheory.kernels._triton import Counted
+    except ImportError:
+        return None
+    return Counted
 
 
 def _tiles(n: int, columns: int, same: bool, side: int) -> list[tuple[slice, slice]]:

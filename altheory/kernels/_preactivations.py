@@ -1,7 +1,8 @@
 r"""Chunks of neurons: their pre-activations at all points, and what a Gram matrix is made of.
 
 `Plain` is torch alone, on any device. `Compiled` is for relu on the CPU: the masks $1[w\cdot x>0]$ as bits, from a
-float32 product whose doubtful signs are looked at again (`_signs`), counted where the weights are integers.
+float32 product whose doubtful signs are looked at again (`_signs`), counted where the weights are integers. For counts on
+a CUDA device there is `_triton.Counted`, where Triton is installed.
 """
 
 from __future__ import annotations

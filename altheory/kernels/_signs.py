@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 _NUMBERS_AT_ONCE = 1 << 20
@@ -123,15 +123,26 @@ def positive(Z: Float[Tensor, "b n"], weights: Rows, points: Rows) -> Bool[Tenso
     mask = Z > 0
     d = points.moderate.shape[1]
     bound = (relative_bound(d, Z.dtype) * weights.norms)[:, None] * points.norms[None, :]
-    doubtful = (Z.abs() < bound).nonzero()
-    for pairs in doubtful.split(max(1, _NUMBERS_AT_ONCE // d)):
+    settle(mask, (Z.abs() < bound).nonzero(), weights, points)
+    return mask
+
+
+def settle(mask: Tensor, doubtful: Int[Tensor, "pairs 2"], weights: Rows, points: Rows) -> None:
+    """Write the signs that the products left open.
+
+    Args:
+        mask: (b, n) of any dtype, overwritten at the pairs by 0 or 1.
+        doubtful: The pairs (r, i).
+        weights: b rows w.
+        points: n rows x.
+    """
+    for pairs in doubtful.split(max(1, _NUMBERS_AT_ONCE // points.moderate.shape[1])):
         r, i = pairs.unbind(1)
         x, w = points.moderate[i].double(), weights.moderate[r].double()
         value, lost = compensated_dot(x.T.contiguous(), w.T.contiguous())
-        mask[r, i] = value > 0
+        mask[r, i] = (value > 0).to(mask.dtype)
         for r, i in pairs[~(value.abs() > 2 * lost) & (lost != 0)].tolist():
             mask[r, i] = by_fractions(weights.given[r], points.given[i])
-    return mask
 
 
 def by_fractions(w: Float[Tensor, " d"], x: Float[Tensor, " d"]) -> bool:
