@@ -80,9 +80,9 @@ def _of_batches(net: al.TwoLayerNet, x: Tensor, Y: Tensor, generator: torch.Gene
 
 
 def _shown(found: Ratios) -> list[Figure | Table]:
-    steps = [str(s) for s in STEPS]
-    curves = [Series(f"b = {b}, mean", steps, found.mean[:, :, k]) for k, b in enumerate(BATCHES)]
-    curves += [Series(f"b = {b}, the set selected", steps, found.selected[:, :, k]) for k, b in enumerate(BATCHES[1:], 1)]
+    steps = [str(s) for s in STEPS[1:]]  # before training the ratio of a small set is anything
+    curves = [Series(f"b = {b}, mean", steps, found.mean[:, 1:, k]) for k, b in enumerate(BATCHES)]
+    curves += [Series(f"b = {b}, the set selected", steps, found.selected[:, 1:, k]) for k, b in enumerate(BATCHES[1:], 1)]
     return [
         Figure("Approximation ratio R", "steps of gradient descent", "R", curves, note="Means over 60 random query sets."),
         Table(
