@@ -95,6 +95,7 @@ def _worst(x: Tensor, width: Tensor, seed: Tensor, delta: float) -> Tensor:
         net = al.TwoLayerNet(points.shape[1], m, antisymmetric=False, seed=s)
         n = len(points)
         bound = (points @ points.T).abs() * math.sqrt(math.log(n * (n + 1) / delta) / (2 * m))
+        # an entry whose inner product is 0 has a bound of 0 and a gap of rounding
         found.append((al.kernels.empirical(net, points) - al.kernels.analytic(points)).abs().div(bound + 1e-14).amax())
     return torch.stack(found)
 

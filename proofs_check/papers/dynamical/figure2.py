@@ -45,8 +45,6 @@ def correlations(x: Tensor, labels: Tensor, seed: Tensor) -> Correlations:
 
 
 def _one_seed(x: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    from scipy.stats import kendalltau
-
     generator = torch.Generator().manual_seed(seed)
     theta = al.kernels.analytic(x)
     pool = torch.arange(LABELLED, len(x))
@@ -63,8 +61,8 @@ def _one_seed(x: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor, Ten
         gain = (1 - (1 - lam / lam[-1]) ** t) / lam if t < math.inf else 1 / lam
         residual = labels - theta[:, :LABELLED] @ (vectors @ (gain[:, None] * coefficients))
         G = al.alignment.alignment(blocks, residual[chosen])
-        with_alignment.append(float(kendalltau(G.numpy(), alignment.numpy()).statistic))
-        with_bound.append(float(kendalltau(G.numpy(), inverse.numpy()).statistic))
+        with_alignment.append(float(al.rank_correlation.kendall_tau(G, alignment)))
+        with_bound.append(float(al.rank_correlation.kendall_tau(G, inverse)))
         dynamics.append(G)
     return torch.tensor(with_alignment).double(), torch.tensor(with_bound).double(), torch.stack(dynamics), alignment
 
