@@ -110,7 +110,9 @@ def of_network(net: Any, X: Float[ArrayLike, "n d"]) -> tuple[Function, Float[Te
             "wrap a module in `altheory.modules.ModuleNet`."
         )
     values = tuple(p.detach() for p in net.parameters())
-    points = net.check_points("X", X) if hasattr(net, "check_points") else as_tensor("X", X, min_ndim=2, like=("net", values[0]))
+    points = (
+        net.check_points("X", X) if hasattr(net, "check_points") else as_tensor("X", X, min_ndim=2, like=("net", values[0]))
+    )
     fixed = (net.a.detach(),) if isinstance(net, TwoLayerNet) and not net.train_output else ()
     shapes, counts = [p.shape for p in values], [p.numel() for p in values]
 

@@ -35,9 +35,7 @@ def _integral_of_lagrange(nodes: list[Fraction], at: Fraction) -> Fraction:
     for node in nodes:
         if node != at:
             shifted = [Fraction(0), *coefficients]
-            coefficients = [
-                (s - node * c) / (at - node) for s, c in zip(shifted, [*coefficients, Fraction(0)], strict=True)
-            ]
+            coefficients = [(s - node * c) / (at - node) for s, c in zip(shifted, [*coefficients, Fraction(0)], strict=True)]
     return sum((c / (k + 1) for k, c in enumerate(coefficients)), Fraction(0))
 
 

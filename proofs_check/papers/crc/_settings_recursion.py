@@ -45,4 +45,3 @@ def apply(matrix: Tensor, vector: Tensor) -> Tensor:
 def energy(step: Step) -> Tensor:
     """e'Ke"""
     return dot(step.residual, apply(step.kernel, step.residual))
-
