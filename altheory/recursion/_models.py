@@ -74,10 +74,16 @@ class QuadraticModel:
         """The model at parameters that differ by d, (..., p)."""
         slope = (self.jacobian * d[..., None, :]).sum(-1)
         if self.hessian is None:
-            return QuadraticModel(self.outputs + slope, self.jacobian)
+            return self._made(self.outputs + slope, self.jacobian)
         turn = (self.hessian * d[..., None, None, :]).sum(-1)  # (..., n, p): Q d
         bent = (turn * d[..., None, :]).sum(-1)
-        return QuadraticModel(self.outputs + slope + bent / 2, self.jacobian + turn, self.hessian)
+        return self._made(self.outputs + slope + bent / 2, self.jacobian + turn)
+
+    def _made(self, outputs: Any, jacobian: Any) -> QuadraticModel:
+        """The model with the same second derivatives, without another look at the arrays."""
+        other = object.__new__(QuadraticModel)
+        other.outputs, other.jacobian, other.hessian = outputs, jacobian, self.hessian
+        return other
 
 
 @dataclass(frozen=True)

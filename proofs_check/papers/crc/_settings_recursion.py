@@ -21,7 +21,7 @@ PROOF = f"{SOURCE}, appendix A.1, proof of Lemma 3"
 RESIDUAL, JACOBIAN, HESSIAN = D.real("n"), D.psd("n"), D.real("n", "n", "n")
 #: step sizes, small and large: the statements name no upper limit
 ETA = D.interval(0, 2)
-SMALL = {"n": (1, 3)}
+SMALL = {"n": (1, 2)}
 
 ON_MODELS = "models of degree two"
 

@@ -113,9 +113,7 @@ def eq1_eq12(
     dims={"n": (1, 3)},
     mutants={"one percent more": dict(share=1.01), "each output moved by its own error only": dict(cross=0.0)},
 )
-def eq1_mean(
-    W: Tensor, a: Tensor, X: Tensor, Y: Tensor, u: Tensor, *, share: float = 1.0, cross: float = 1.0
-) -> Relation:
+def eq1_mean(W: Tensor, a: Tensor, X: Tensor, Y: Tensor, u: Tensor, *, share: float = 1.0, cross: float = 1.0) -> Relation:
     r"""Under the gradient flow of $L = \frac1n|f-Y|^2$ over n examples, $\frac{d}{dt}f(X) = -K_t\,(f(X)-Y)$.
 
     Counterexample: one example, $f = \theta$ at $\theta = 1$, $Y = 0$: f moves with speed $-2$, the right side is $-1$.

@@ -81,11 +81,11 @@ def eigenvalue_step_any(e: Tensor, J: Tensor, eta: Tensor, c: Tensor, *, share: 
 
 
 def _inner(step: Step, sign: float, share: float, xi: float) -> Relation:
-    """sign e'Df <= -eta lambda L + xi"""
+    """sign e'Df <= -eta lambda L + xi, with the first and the second term on the other side."""
     return leq(
-        sign * dot(step.residual, step.move),
-        xi * step.xi - share * step.eta * step.eigenvalues[..., 0] * step.loss,
-        names=["e'Df", "-eta lambda L + xi"],
+        share * step.eta * step.eigenvalues[..., 0] * step.loss,
+        xi * step.xi - sign * dot(step.residual, step.move),
+        names=["eta lambda L", "xi - e'Df" if sign > 0 else "xi + e'Df"],
     )
 
 

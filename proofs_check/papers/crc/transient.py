@@ -76,9 +76,7 @@ def eq3_as_printed(
     dims=SMALL,
     mutants={"one percent later": dict(late=1.01), "one percent more": dict(share=1.01)},
 )
-def eq3_homogeneous(
-    K: Tensor, g0: Tensor, u: Tensor, time: Tensor, *, late: float = 1.0, share: float = 1.0
-) -> Relation:
+def eq3_homogeneous(K: Tensor, g0: Tensor, u: Tensor, time: Tensor, *, late: float = 1.0, share: float = 1.0) -> Relation:
     r"""If $\dot g = -Kg$, then $g_t = \sum_ic_iv_ie^{-\lambda_it}$ with $c_i = v_i^\top g_0$: for every u,
     $u^\top g_t = \sum_i(u^\top v_i)\,c_i\,e^{-\lambda_it}$.
     """
@@ -103,9 +101,7 @@ def eq3_homogeneous(
     uses=["crc.eq3.homogeneous"],
     mutants={"one percent later": dict(late=1.01), "f_0 for f_0 - y in the constants": dict(taken=0.0)},
 )
-def eq3(
-    K: Tensor, y: Tensor, f0: Tensor, u: Tensor, time: Tensor, *, late: float = 1.0, taken: float = 1.0
-) -> Relation:
+def eq3(K: Tensor, y: Tensor, f0: Tensor, u: Tensor, time: Tensor, *, late: float = 1.0, taken: float = 1.0) -> Relation:
     r"""If $\dot f = -K(f-y)$, then $f_t-y = \sum_ic_iv_ie^{-\lambda_it}$ with $c_i = v_i^\top(f_0-y)$, singular K included: for
     every u, $u^\top f_t = u^\top y+\sum_i(u^\top v_i)\,c_i\,e^{-\lambda_it}$.
     """
@@ -179,9 +175,7 @@ def _mass(w: Tensor) -> Tensor:
         "1.01 lambda above": dict(above=1.01),
     },
 )
-def eq3_rate(
-    lam: Tensor, w: Tensor, time: Tensor, *, whole: bool = False, below: float = 1.0, above: float = 1.0
-) -> Relation:
+def eq3_rate(lam: Tensor, w: Tensor, time: Tensor, *, whole: bool = False, below: float = 1.0, above: float = 1.0) -> Relation:
     r"""Along $\dot e = -Ke$, with mass $w_i = (v_i^\top e_0)^2$, let $\lambda_*$ be the smallest eigenvalue with $w_i > 0$ and $w_*$
     its mass. Then $w_*e^{-2\lambda_*t} \le |e_t|^2 \le |e_0|^2e^{-2\lambda_*t}$.
 
