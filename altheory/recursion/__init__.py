@@ -6,8 +6,8 @@ $$\xi_t = \int_0^\eta\nabla L_t^\top\left(\nabla L_t-\nabla L(\theta_t-\gamma\na
 \varepsilon_t = \tfrac12|f_{t+1}-f_t|^2,\qquad
 b_t = \int_0^\eta(h'(\gamma)-h'(0))\,d\gamma,\ h(\gamma) = f(\theta_t-\gamma\nabla L_t).$$
 
-Two identities hold for every c and every step size (the fundamental theorem of calculus, on L and on f):
-$L_{t+1} = L_t-\eta|\nabla L_t|^2+\xi_t$ and $\xi_t-2c\,\varepsilon_t = -2c\,e_t^\top b_t$. All three quantities are integrals of
+Two identities hold for every c and every step size (the fundamental theorem of calculus, on L and on f): $L_{t+1} =
+L_t-\eta|\nabla L_t|^2+\xi_t$ and $\xi_t-2c\,\varepsilon_t = -2c\,e_t^\top b_t$. All three quantities are integrals of
 gradients here, never differences of losses, so that the identities test something.
 
     model = al.recursion.QuadraticModel(outputs, jacobian, hessian)         # or TwoLayerModel(W, a, X, (0, 1, 0.5))

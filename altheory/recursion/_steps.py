@@ -39,7 +39,7 @@ def polynomial_step(
         InputError: `y` does not fit the model, or an entry is not finite.
     """
     f, J = model.outputs, model.jacobian
-    labels = y if is_exact(f) or is_exact(y) else as_tensor("y", y, like=("outputs", f))
+    labels: Any = y if is_exact(f) or is_exact(y) else as_tensor("y", y, like=("outputs", f))
     if not is_exact(labels) and tuple(labels.shape) != tuple(f.shape):
         raise InputError(
             f"`y` has shape {tuple(labels.shape)} but the outputs {tuple(f.shape)}; pass one label for every output."
@@ -94,30 +94,31 @@ def relu_neuron_step(
     Raises:
         InputError: The shapes do not fit, or an entry is not finite.
     """
-    w, x, y = as_tensors(w=w, x=x, y=y)
-    if not any(map(is_exact, (w, x, y))) and not tuple(x.shape) == tuple(y.shape) == (*w.shape, x.shape[-1]):
+    weights, inputs, labels = as_tensors(w=w, x=x, y=y)
+    shapes = tuple(weights.shape), tuple(inputs.shape), tuple(labels.shape)
+    if not any(map(is_exact, (w, x, y))) and not shapes[1] == shapes[2] == (*shapes[0], *shapes[1][-1:]):
         raise InputError(
-            f"`w`, `x` and `y` have shapes {tuple(w.shape)}, {tuple(x.shape)} and {tuple(y.shape)} but (...,), (..., n) and "
+            f"`w`, `x` and `y` have shapes {shapes[0]}, {shapes[1]} and {shapes[2]} but (...,), (..., n) and "
             "(..., n) are wanted; pass one weight, and one label for every input."
         )
 
     def at(weight: Any) -> tuple[Any, Any]:
-        u = column(weight) * x if getattr(weight, "ndim", 0) else weight * x
-        return y - torch.relu(u), torch.where(u > 0, x, 0 * x)
+        u = column(weight) * inputs
+        return labels - torch.relu(u), torch.where(u > 0, inputs, 0 * inputs)
 
-    residual, J = at(w)
+    residual, J = at(weights)
     gradient = -2 * c * (J * residual).sum(-1)
     speed = torch.where(gradient == 0, torch.ones_like(gradient), gradient)
-    kink = w / speed  # where the segment meets w = 0
+    kink = weights / speed  # where the segment meets w = 0
     zero = 0 * gradient
     kink = torch.where((gradient != 0) & (kink > 0), torch.minimum(kink, eta + zero), zero)
     fallen, bend = zero, 0 * residual
     for start, end in ((zero, kink), (kink, eta + zero)):
-        e, there = at(w - (start + end) / 2 * gradient)
+        e, there = at(weights - (start + end) / 2 * gradient)
         length = end - start
         fallen = fallen + length * (gradient * -2 * c * (there * e).sum(-1))
         bend = bend + column(length) * (J - there) * column(gradient)
-    last, _ = at(w - eta * gradient)
+    last, _ = at(weights - eta * gradient)
     total = gradient * gradient
     kernel = J[..., :, None] * J[..., None, :]
     return Step(residual, last, kernel, total, eta * total - fallen, bend, eta, c)

@@ -1,8 +1,9 @@
 r"""Where the statements about one step of gradient descent are attacked: all models of degree two, and two-layer networks.
 
-One step sees a model only along the segment from $\theta_t$ in the direction of $\nabla L_t = -2cJ^\top e$, which lies in the row
-space of J. So, in coordinates of that space, every model is given by $e = y-f(\theta_t)$, a positive semidefinite J (singular
-where there are fewer parameters than outputs) and what bends it; claims draw e, J and the second derivatives Q freely.
+One step sees a model only along the segment from $\theta_t$ in the direction of $\nabla L_t = -2cJ^\top e$, which lies in
+the row space of J. So, in coordinates of that space, every model is given by $e = y-f(\theta_t)$, a positive semidefinite J
+(singular where there are fewer parameters than outputs) and what bends it; claims draw e, J and the second derivatives Q
+freely.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def stepped(e: Tensor, J: Tensor, Q: Tensor | None, eta: Tensor, c: float | Tens
     """One step of the model f(d) = J d + d'Qd/2 with labels e, from d = 0."""
     model = al.recursion.QuadraticModel(0 * e, J, Q)
     return al.recursion.polynomial_step(model, e, eta, c=c)
+
+
+def column(x: float | Tensor) -> float | Tensor:
+    """A batch of numbers as a column, a constant as it is."""
+    return x if isinstance(x, (int, float)) or not x.ndim else x[..., None]
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from proofs_check.papers.crc._settings_recursion import (
     JACOBIAN,
     ON_MODELS,
     RESIDUAL,
-    SMALL,
     SOURCE,
     stepped,
 )
@@ -49,8 +48,8 @@ def eps_bound(e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, c: Tensor, *, first:
     r"""Let $\Lambda$ be the largest $|J|^2$ on the segment from $\theta_t$ to $\theta_{t+1}$, and $L = c\,|e|^2$. Then
     $\varepsilon_t = \frac12|f_{t+1}-f_t|^2 \le \frac12\Lambda\,\eta^2\,|\nabla L_t|^2 \le 2c\,\Lambda^2\,\eta^2\,L_t$.
 
-    In the paper: $\varepsilon_t = |f_{t+1}-f_t|^2 \le O(L^3dM)\,\eta^2L_t$ for relu networks near initialisation, by Propositions 4
-    to 6.
+    In the paper: $\varepsilon_t = |f_{t+1}-f_t|^2 \le O(L^3dM)\,\eta^2L_t$ for relu networks near initialisation, by
+    Propositions 4 to 6.
 
     Repairs: the lemma has half the square, eq. (17) the square.
 
@@ -58,9 +57,9 @@ def eps_bound(e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, c: Tensor, *, first:
 
     Tight at: one example, a linear model.
 
-    Notes: nothing about relu or initialisation is needed beyond $\Lambda$, which eq. (17) estimates by $L^3d$ times constants that
-    it hides, the number of examples among them. For the models here $|J_\gamma|$ is convex in $\gamma$, so $\Lambda$ is at an end.
-    By crc.lemma1.sharp the bound is not needed at all.
+    Notes: nothing about relu or initialisation is needed beyond $\Lambda$, which eq. (17) estimates by $L^3d$ times
+    constants that it hides, the number of examples among them. For the models here $|J_\gamma|$ is convex in $\gamma$, so
+    $\Lambda$ is at an end. By crc.lemma1.sharp the bound is not needed at all.
     """
     step = stepped(e, J, Q, eta, c)
     gradient = -2 * c[:, None] * (J * e[..., None]).sum(-2)
@@ -97,8 +96,8 @@ def eps_bound_condition2(theta: Tensor, omega: Tensor, eta: Tensor, *, constant:
     $L = \frac12\theta^2$ for every $\omega$; at $\theta = 1$, $\eta = 1/10$, $\omega = 30$: $\varepsilon_t \approx 1.8$, and
     $C\eta^2L_t = 1/2$.
 
-    Notes: Condition 2 looks at the loss, which does not see f turn around y. The proof uses the network as well; with a bound on
-    its gradients the statement is right (crc.eps_bound). With one output it follows from Condition 2.
+    Notes: Condition 2 looks at the loss, which does not see f turn around y. The proof uses the network as well; with a
+    bound on its gradients the statement is right (crc.eps_bound). With one output it follows from Condition 2.
     """
     after = (1 - eta) * theta
     turn = omega * eta * theta
@@ -156,11 +155,11 @@ def eq17_layers(g: Tensor, share: Tensor, *, first: float = 1.0, power: float = 
     mutants={"one percent more of lambda": dict(share=1.01), "a decrease by one percent": dict(left=0.99)},
 )
 def sufficient(L: Tensor, lam: Tensor, eta: Tensor, a: Tensor, *, share: float = 1.0, left: float = 1.0) -> Relation:
-    r"""If $\varepsilon_t = (a\eta^2+\lambda\eta)L_t$ with $a \ge 0$, and $\xi_t = 0$, then the right side of eq. (11) is at most
-    $L_t$ for small $\eta$: $(1-\eta\lambda)L_t+(a\eta^2+\lambda\eta)L_t \le L_t$.
+    r"""If $\varepsilon_t = (a\eta^2+\lambda\eta)L_t$ with $a \ge 0$, and $\xi_t = 0$, then the right side of eq. (11) is at
+    most $L_t$ for small $\eta$: $(1-\eta\lambda)L_t+(a\eta^2+\lambda\eta)L_t \le L_t$.
 
-    In the paper: "It is sufficient that $\varepsilon_t \le (a\eta^2+\lambda_{\min}\eta)L_t$ for any a so that $L_t$ is guaranteed
-    to decrease for small $\eta$".
+    In the paper: "It is sufficient that $\varepsilon_t \le (a\eta^2+\lambda_{\min}\eta)L_t$ for any a so that $L_t$ is
+    guaranteed to decrease for small $\eta$".
 
     Counterexample: $L = \lambda = \eta = a = 1$: $2 > 1$. The right side is $(1+a\eta^2)L_t$ at every step size.
 
@@ -188,8 +187,8 @@ def sufficient(L: Tensor, lam: Tensor, eta: Tensor, a: Tensor, *, share: float =
 def sufficient_negative_a(
     L: Tensor, lam: Tensor, eta: Tensor, C: Tensor, more: Tensor, *, share: float = 1.0, lift: float = 1.0
 ) -> Relation:
-    r"""If $\xi_t \le C\eta^2L_t$ and $\varepsilon_t \le (a\eta^2+\lambda\eta)L_t$ with $a \le -C$, then the right side of eq. (11) is
-    at most $L_t$: $(1-\eta\lambda)L_t+C\eta^2L_t+(a\eta^2+\lambda\eta)L_t \le L_t$.
+    r"""If $\xi_t \le C\eta^2L_t$ and $\varepsilon_t \le (a\eta^2+\lambda\eta)L_t$ with $a \le -C$, then the right side of
+    eq. (11) is at most $L_t$: $(1-\eta\lambda)L_t+C\eta^2L_t+(a\eta^2+\lambda\eta)L_t \le L_t$.
 
     Tight at: $a = -C$.
     """
@@ -258,9 +257,9 @@ def sufficient_corrected(
     longer: float = 1.0,
     lift: float = 1.0,
 ) -> Relation:
-    r"""If $\xi_t \le C\eta^2L_t$ and $\varepsilon_t \le (a\eta^2+\kappa\eta)L_t$ with $\kappa < \lambda$, then the right side of
-    eq. (11) is at most $L_t$ for $\eta(a+C) \le \lambda-\kappa$: here $\kappa = (1-g)\lambda$, $\eta = s\,g\,\lambda/(a+C+1)$ with
-    $g, s \in [0,1]$, and a + 1 for a.
+    r"""If $\xi_t \le C\eta^2L_t$ and $\varepsilon_t \le (a\eta^2+\kappa\eta)L_t$ with $\kappa < \lambda$, then the right
+    side of eq. (11) is at most $L_t$ for $\eta(a+C) \le \lambda-\kappa$: here $\kappa = (1-g)\lambda$, $\eta =
+    s\,g\,\lambda/(a+C+1)$ with $g, s \in [0,1]$, and a + 1 for a.
 
     Tight at: $s = 1$.
     """

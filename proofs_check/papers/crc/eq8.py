@@ -51,8 +51,8 @@ def eq8_xi(e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, *, constant: float = 10
 
     Counterexample: $f = \theta$, $e = 1$, $\eta = 1$: $H = 0$ and $\xi_t = \frac12$.
 
-    Notes: for every linear model $\xi_t = \varepsilon_t = \frac12\eta^2e^\top K^2e$, so no constant helps, nor one that depends on
-    K. It is the difference $\xi_t-\varepsilon_t$ that H controls: crc.eq8.
+    Notes: for every linear model $\xi_t = \varepsilon_t = \frac12\eta^2e^\top K^2e$, so no constant helps, nor one that
+    depends on K. It is the difference $\xi_t-\varepsilon_t$ that H controls: crc.eq8.
     """
     step = stepped(e, J, Q, eta, 0.5)
     return leq(step.xi, constant * _bend(Q) * eta * eta * step.loss, names=["xi", "C H eta^2 L"])
@@ -187,8 +187,8 @@ def eq8_one_sided(Q: Tensor, v: Tensor, gamma: Tensor, more: Tensor, *, share: f
     r"""If $\nabla^2f \le H\,I$ (as quadratic forms) with $H \ge 0$, then $\|\nabla f(\theta-\gamma v)-\nabla f(\theta)\| \le
     \gamma H\|v\|$: for $f(\theta) = \frac12\theta^\top Q\theta$ and every $H \ge \max(\lambda_{\max}(Q), 0)$.
 
-    In the paper: "Supposing a hard constraint $\nabla^2f \preceq HI$, we have $\|\nabla f(\theta-\gamma v)-\nabla f(\theta)\| \le
-    \gamma Hv$".
+    In the paper: "Supposing a hard constraint $\nabla^2f \preceq HI$, we have $\|\nabla f(\theta-\gamma v)-\nabla
+    f(\theta)\| \le \gamma Hv$".
 
     Repairs: $\gamma Hv$ is read as $\gamma H\|v\|$.
 

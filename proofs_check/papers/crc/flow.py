@@ -12,7 +12,7 @@ from altheory import dynamics
 from proofs_check import claim, eq, rate
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
-from proofs_check.papers.crc._settings_recursion import SOURCE
+from proofs_check.papers.crc._settings_recursion import SOURCE, column
 from proofs_check.relations import Rate, Relation
 
 FLOW = f"{SOURCE}, section 2.2, eq. (1)"
@@ -30,7 +30,7 @@ def _flow(W: Tensor, a: Tensor, X: Tensor, Y: Tensor, u: Tensor, c: float | Tens
     gap = dynamics.two_layer(W, a, X, activation=QUADRATIC) - Y
     J = dynamics.two_layer_jacobian(W, a, X, activation=QUADRATIC)
     gradient = 2 * dynamics.sample_gradients(J, gap).sum(-2)
-    gradient = gradient * (c[:, None] if getattr(c, "ndim", 0) else c)
+    gradient = gradient * column(c)
     move = -gradient.reshape(W.shape)
     ahead = dynamics.two_layer(W + move, a, X, activation=QUADRATIC)
     behind = dynamics.two_layer(W - move, a, X, activation=QUADRATIC)
@@ -67,8 +67,9 @@ def eq1(
 
     Proof: the chain rule.
 
-    Notes: of all $L = c\,|f-Y|^2$ only $c = 1/2$ gives eq. (1). Eq. (12) of the same paper goes with $c = 1$. Tested on two-layer
-    networks with $\phi(u) = u+u^2/2$, so that the derivative on the left is an exact difference; for relu it holds off the kinks.
+    Notes: of all $L = c\,|f-Y|^2$ only $c = 1/2$ gives eq. (1). Eq. (12) of the same paper goes with $c = 1$. Tested on
+    two-layer networks with $\phi(u) = u+u^2/2$, so that the derivative on the left is an exact difference; for relu it
+    holds off the kinks.
     """
     left, right = _flow(W, a, X, Y, u, c, cross)
     return eq(left, share * right, names=SIDES)
@@ -118,8 +119,8 @@ def eq1_mean(W: Tensor, a: Tensor, X: Tensor, Y: Tensor, u: Tensor, *, share: fl
 
     Counterexample: one example, $f = \theta$ at $\theta = 1$, $Y = 0$: f moves with speed $-2$, the right side is $-1$.
 
-    Notes: the factor is $2/n$, so that n = 2 happens to be right. A change of the unit of time mends eq. (1), (2) and (3), but not
-    the step size in Lemma 1.
+    Notes: the factor is $2/n$, so that n = 2 happens to be right. A change of the unit of time mends eq. (1), (2) and (3),
+    but not the step size in Lemma 1.
     """
     left, right = _flow(W, a, X, Y, u, 1 / (X.shape[-2] + 0 * W[:, 0, 0]), cross)
     return eq(left, share * right, names=SIDES)
@@ -163,16 +164,18 @@ def eq1_normalised(
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def eq2_as_printed(W: Tensor, x: Tensor, e: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For a relu network $f(x) = m^{-1/2}\sum_r\pm\max(w_r\cdot x,0)$ of width m, with $e = f(X)-Y$, the flow of its outputs at
-    initialisation is that of the limit: $e^\top\frac{df}{dt} = -e^\top K_0e = -e^\top Ke$, with K the kernel of infinite width.
+    r"""For a relu network $f(x) = m^{-1/2}\sum_r\pm\max(w_r\cdot x,0)$ of width m, with $e = f(X)-Y$, the flow of its
+    outputs at initialisation is that of the limit: $e^\top\frac{df}{dt} = -e^\top K_0e = -e^\top Ke$, with K the kernel of
+    infinite width.
 
     In the paper: "Properly initialized infinite-width networks satisfy a remarkable property ... which holds with high
     probability over random initialization".
 
     Counterexample: width 1, one input $x = (1, 0)$: $K_0$ is 0 or 1, as the neuron is off or on, and $K = 1/2$.
 
-    Notes: at odd width $K_0(x,x)$ is an odd multiple of $|x|^2/m$, counted from either end, so equality has probability zero. As a
-    limit, in probability, eq. (2) is right: crc.eq2, crc.eq2.outputs. "With high probability" belongs to a bound at finite width.
+    Notes: at odd width $K_0(x,x)$ is an odd multiple of $|x|^2/m$, counted from either end, so equality has probability
+    zero. As a limit, in probability, eq. (2) is right: crc.eq2, crc.eq2.outputs. "With high probability" belongs to a bound
+    at finite width.
     """
     one = torch.ones_like(W[..., :1])
     J = dynamics.two_layer_jacobian(W, one, x)

@@ -1,7 +1,7 @@
 r"""Lemma 1 and Lemma 3 (eqs. 4 and 11): the recursion of the loss, for every normalisation of the loss that the paper may mean.
 
-The lemma says "the MSE loss" and fixes no factor: eq. (1) needs $L = \frac12|e|^2$, eq. (12) needs $L = |e|^2$, and the words say
-the mean. With $L = c\,|e|^2$ the lemma is true iff $c \ge 1/4$.
+The lemma says "the MSE loss" and fixes no factor: eq. (1) needs $L = \frac12|e|^2$, eq. (12) needs $L = |e|^2$, and the
+words say the mean. With $L = c\,|e|^2$ the lemma is true iff $c \ge 1/4$.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ def lemma1_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 1.0, 
     r"""For $L = \frac1n|e|^2$ and a model linear in its parameters, every step of gradient descent satisfies
     $L_{t+1} \le (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
 
-    Counterexample: $f = \theta \in R^5$, $y-f = (1,\dots,1)$, so $K = I$; $\eta = 1/4$: $L_{t+1} = 81/100$, and the right side is
-    $157/200$.
+    Counterexample: $f = \theta \in R^5$, $y-f = (1,\dots,1)$, so $K = I$; $\eta = 1/4$: $L_{t+1} = 81/100$, and the right
+    side is $157/200$.
 
-    Notes: fails for $K = I$ iff $\eta < (1-4c)/(2c)$, $c = 1/n$, so for some step size iff $n \ge 5$ (crc.lemma1.boundary). The
-    paper's own formulas want another loss: eq. (1) forces $c = 1/2$, eq. (12) $c = 1$. With $\varepsilon_t$ divided by n as well
-    the right side is smaller still. Right is $\frac4n\lambda$ for $\lambda$ (crc.lemma1.sharp).
+    Notes: fails for $K = I$ iff $\eta < (1-4c)/(2c)$, $c = 1/n$, so for some step size iff $n \ge 5$ (crc.lemma1.boundary).
+    The paper's own formulas want another loss: eq. (1) forces $c = 1/2$, eq. (12) $c = 1$. With $\varepsilon_t$ divided by
+    n as well the right side is smaller still. Right is $\frac4n\lambda$ for $\lambda$ (crc.lemma1.sharp).
     """
     step = stepped(e, J, None, eta, 1 / (e.shape[-1] + 0 * eta))
     return leq(step.loss_next, step.bound(contraction, eps=eps), names=SIDES)

@@ -38,8 +38,8 @@ from proofs_check.relations import Relation
 )
 def lemma1_boundary(e: Tensor, eta: Tensor, c: Tensor, *, four: float = 4.0, two: float = 2.0) -> Relation:
     r"""For $f = \theta$ (so $K = I$) and $L = c\,|e|^2$, the right side of Lemma 1 minus the left is
-    $c\,\eta\,|e|^2\,(2c\,\eta+4c-1)$. So the lemma fails there iff $\eta < \frac{1-4c}{2c}$, and for some $\eta > 0$ iff $c < 1/4$:
-    for the mean iff $n \ge 5$, for half the mean iff $n \ge 3$.
+    $c\,\eta\,|e|^2\,(2c\,\eta+4c-1)$. So the lemma fails there iff $\eta < \frac{1-4c}{2c}$, and for some $\eta > 0$ iff $c
+    < 1/4$: for the mean iff $n \ge 5$, for half the mean iff $n \ge 3$.
     """
     J = torch.eye(e.shape[-1], dtype=torch.float64) + 0 * e[..., None]
     step = stepped(e, J, None, eta, c)
@@ -195,8 +195,8 @@ def lemma1_networks(
     four: float = 4.0,
     xi: float = 1.0,
 ) -> Relation:
-    r"""For a network $f(x) = \sum_ra_r\,\phi(w_r\cdot x)$ with $\phi(u) = u+\frac12u^2$, both layers trained, and $L = c\,|e|^2$:
-    $L_{t+1} = L_t-\eta|\nabla L_t|^2+\xi_t \le (1-4c\,\eta\,\lambda_{\min}(K_t))L_t+\xi_t$.
+    r"""For a network $f(x) = \sum_ra_r\,\phi(w_r\cdot x)$ with $\phi(u) = u+\frac12u^2$, both layers trained, and $L =
+    c\,|e|^2$: $L_{t+1} = L_t-\eta|\nabla L_t|^2+\xi_t \le (1-4c\,\eta\,\lambda_{\min}(K_t))L_t+\xi_t$.
 
     Notes: f is of degree three in the parameters; $\xi_t$ is an integral of gradients by Boole's rule, which is exact here.
     """

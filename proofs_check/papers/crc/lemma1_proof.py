@@ -19,6 +19,7 @@ from proofs_check.papers.crc._settings_recursion import (
     PROOF,
     RESIDUAL,
     SMALL,
+    column,
     dot,
     energy,
     stepped,
@@ -33,7 +34,7 @@ NORMALISATION = D.interval(0.0625, 4)
 # eq. (12)
 
 
-def _line12(step: Step, square: float, cross: float) -> Tensor:
+def _line12(step: Step, square: float | Tensor, cross: float | Tensor) -> Tensor:
     """L + |Df|^2 - 2 e'Df"""
     return step.loss + square * dot(step.move, step.move) - cross * dot(step.residual, step.move)
 
@@ -83,8 +84,8 @@ def eq12_half(
 
     Counterexample: $f = \theta$, $e = 1$, $\eta = 1$: $L_{t+1} = 0$, and the right side is $\frac12+1-2 = -\frac12$.
 
-    Notes: fails whenever the loss decreases (crc.eq12.half.gap). Divided by two, $L_{t+1} = L_t+\frac12|Df|^2-e_t^\top Df$, it is
-    an identity (crc.eq12.normalised), and $\frac12|Df|^2$ is the $\varepsilon_t$ of the lemma.
+    Notes: fails whenever the loss decreases (crc.eq12.half.gap). Divided by two, $L_{t+1} = L_t+\frac12|Df|^2-e_t^\top Df$,
+    it is an identity (crc.eq12.normalised), and $\frac12|Df|^2$ is the $\varepsilon_t$ of the lemma.
     """
     step = stepped(e, J, Q, eta, c)
     return leq(step.loss_next, _line12(step, square, cross), names=["L_{t+1}", "L_t + |Df|^2 - 2 e'Df"])
@@ -142,8 +143,7 @@ def eq12_normalised(
 def _slope(e: Tensor, J: Tensor, Q: Tensor, c: float | Tensor) -> Tensor:
     """h'(0), an exact difference: along a line a model of degree two is a polynomial of degree two."""
     model = QuadraticModel(0 * e, J, Q)
-    factor = c[:, None] if isinstance(c, Tensor) or getattr(c, "ndim", 0) else c
-    gradient = -2 * factor * (J * e[..., None]).sum(-2)
+    gradient = -2 * column(c) * (J * e[..., None]).sum(-2)
     return (model.moved(-gradient).outputs - model.moved(gradient).outputs) / 2
 
 

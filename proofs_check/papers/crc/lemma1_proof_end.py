@@ -212,7 +212,8 @@ def inner_product_other_sign_eq12(
     mutants={"one percent more": dict(share=1.01), "the other sign of e": dict(share=-1.0)},
 )
 def perturbation_as_printed(e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, *, c: float = 0.5, share: float = 1.0) -> Relation:
-    r"""For $h(\gamma) = f(\theta_t-\gamma\nabla L_t)$ and $L = \frac12|e|^2$, $e_t^\top\int_0^\eta(h'(\gamma)-h'(0))\,d\gamma = \xi_t$.
+    r"""For $h(\gamma) = f(\theta_t-\gamma\nabla L_t)$ and $L = \frac12|e|^2$,
+    $e_t^\top\int_0^\eta(h'(\gamma)-h'(0))\,d\gamma = \xi_t$.
 
     In the paper: $e_t\int_0^\eta h'(\gamma)-h'(0)\,d\gamma =
     \int_0^\eta\nabla L_t^\top(\nabla L_t-\nabla L(\theta_t-\gamma\nabla L_t))\,d\gamma$, which "gives Eq. 11".

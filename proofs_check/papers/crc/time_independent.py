@@ -1,4 +1,5 @@
-r"""After Theorem 1: $\lambda_{\min}(K)$ for $\lambda_{\min}(K_t)$, and "linear convergence $L_T = O((1-\eta\lambda_{\min}(K))^T)$"."""
+r"""After Theorem 1: $\lambda_{\min}(K)$ for $\lambda_{\min}(K_t)$, and "linear convergence $L_T =
+O((1-\eta\lambda_{\min}(K))^T)$"."""
 
 from __future__ import annotations
 
@@ -45,8 +46,9 @@ def _ends(matrix: Tensor) -> tuple[Tensor, Tensor]:
     mutants={"0.99 delta": dict(share=0.99), "1.01 lambda": dict(lift=1.01)},
 )
 def fixed_kernel(K: Tensor, Kt: Tensor, L: Tensor, rate: Tensor, *, share: float = 1.0, lift: float = 1.0) -> Relation:
-    r"""If $\|K_t-K\| = \delta$, then $(1-c\eta\,\lambda_{\min}(K_t))L_t \le (1-c\eta\,(\lambda_{\min}(K)-\delta))L_t$, so that eq. (7)
-    holds with $c\,\frac{\lambda-\delta}{\lambda}$ for c and $\lambda = \lambda_{\min}(K)$ for $\lambda_{\min}(K_t)$.
+    r"""If $\|K_t-K\| = \delta$, then $(1-c\eta\,\lambda_{\min}(K_t))L_t \le (1-c\eta\,(\lambda_{\min}(K)-\delta))L_t$, so
+    that eq. (7) holds with $c\,\frac{\lambda-\delta}{\lambda}$ for c and $\lambda = \lambda_{\min}(K)$ for
+    $\lambda_{\min}(K_t)$.
 
     In the paper: "$\|K_t-K\|$ is small for all t and can be combined with Matrix-Chernoff techniques"; section 2.3 speaks of "a
     constant multiple".
@@ -55,8 +57,8 @@ def fixed_kernel(K: Tensor, Kt: Tensor, L: Tensor, rate: Tensor, *, share: float
 
     Tight at: $K_t = K-\delta I$.
 
-    Notes: useful while $\delta < \lambda_{\min}(K)$. Narrow networks are not meant: section 2.4 says that the replacement is not
-    applicable to them, and with fewer parameters than examples $\lambda_{\min}(K_t) = 0$.
+    Notes: useful while $\delta < \lambda_{\min}(K)$. Narrow networks are not meant: section 2.4 says that the replacement
+    is not applicable to them, and with fewer parameters than examples $\lambda_{\min}(K_t) = 0$.
     """
     lowest, _ = _ends(K)
     _, delta = _ends(Kt - K)
@@ -142,11 +144,11 @@ def power_as_printed(lam: Tensor, w: Tensor, eta: Tensor, T: Tensor, *, constant
     r"""For a linear model with kernel K, $\eta\lambda_{\max}(K) \le \frac12$ and $L = \frac1n|e|^2$:
     $L_T \le C\,(1-\eta\lambda_{\min}(K))^TL_0$ with a constant C, here 1000.
 
-    Counterexample: $n = 5$, $K = I$, $\eta = 1/4$: $L_T = (9/10)^{2T}L_0$, and $0.81/0.75 = 1.08$, so the ratio after 100 steps is
-    $1.08^{100} = 2199.8$, and grows without bound.
+    Counterexample: $n = 5$, $K = I$, $\eta = 1/4$: $L_T = (9/10)^{2T}L_0$, and $0.81/0.75 = 1.08$, so the ratio after 100
+    steps is $1.08^{100} = 2199.8$, and grows without bound.
 
-    Notes: the loss falls by $(1-2x/n)^2$ on an eigenvector with $\eta\lambda = x$, which is at most $1-x$ for $n \le 3$ and these
-    steps, and more for $n \ge 4$.
+    Notes: the loss falls by $(1-2x/n)^2$ on an eigenvector with $\eta\lambda = x$, which is at most $1-x$ for $n \le 3$ and
+    these steps, and more for $n \ge 4$.
     """
     c = 1 / (lam.shape[-1] + 0 * eta)
     start = c * w.sum(-1)
@@ -236,8 +238,8 @@ def power_half(lam: Tensor, w: Tensor, eta: Tensor, T: Tensor, *, lift: float = 
 
     Proof: $(1-\eta\lambda_i)^2 \le 1-\eta\lambda_i \le 1-\eta\lambda_{\min}$.
 
-    Notes: $\eta\lambda_{\min} \le 1$ is not enough: with $K = \mathrm{diag}(1/2, 199/100)$ and $\eta = 1$ the loss on the second
-    eigenvector falls by $.98$ a step, and not by $.5$.
+    Notes: $\eta\lambda_{\min} \le 1$ is not enough: with $K = \mathrm{diag}(1/2, 199/100)$ and $\eta = 1$ the loss on the
+    second eigenvector falls by $.98$ a step, and not by $.5$.
     """
     slow = 1 - lift * eta * torch.amin(lam, -1)
     return leq(_loss(lam, w, eta, T, 0.5), slow**T * w.sum(-1) / 2, names=["L_T", "(1 - eta lambda)^T L_0"])

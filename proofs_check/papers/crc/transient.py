@@ -49,8 +49,8 @@ def _sum(K: Tensor, start: Tensor, u: Tensor, time: Tensor) -> Tensor:
 def eq3_as_printed(
     K: Tensor, y: Tensor, f0: Tensor, u: Tensor, time: Tensor, *, late: float = 1.0, share: float = 1.0
 ) -> Relation:
-    r"""If $\dot f = -K(f-y)$, then $f_t = \sum_ic_iv_ie^{-\lambda_it}$ for some constants $c_i$; those are $c_i = v_i^\top f_0$, as
-    $t = 0$ shows. So for every u, $u^\top f_t = \sum_i(u^\top v_i)(v_i^\top f_0)e^{-\lambda_it}$.
+    r"""If $\dot f = -K(f-y)$, then $f_t = \sum_ic_iv_ie^{-\lambda_it}$ for some constants $c_i$; those are $c_i = v_i^\top
+    f_0$, as $t = 0$ shows. So for every u, $u^\top f_t = \sum_i(u^\top v_i)(v_i^\top f_0)e^{-\lambda_it}$.
 
     Counterexample: $n = 1$, $K = 1$, $y = 1$, $f_0 = 0$: $f_t = 1-e^{-t}$, against 0; no c makes $ce^{-t}$ of it.
 
@@ -176,12 +176,13 @@ def _mass(w: Tensor) -> Tensor:
     },
 )
 def eq3_rate(lam: Tensor, w: Tensor, time: Tensor, *, whole: bool = False, below: float = 1.0, above: float = 1.0) -> Relation:
-    r"""Along $\dot e = -Ke$, with mass $w_i = (v_i^\top e_0)^2$, let $\lambda_*$ be the smallest eigenvalue with $w_i > 0$ and $w_*$
-    its mass. Then $w_*e^{-2\lambda_*t} \le |e_t|^2 \le |e_0|^2e^{-2\lambda_*t}$.
+    r"""Along $\dot e = -Ke$, with mass $w_i = (v_i^\top e_0)^2$, let $\lambda_*$ be the smallest eigenvalue with $w_i > 0$
+    and $w_*$ its mass. Then $w_*e^{-2\lambda_*t} \le |e_t|^2 \le |e_0|^2e^{-2\lambda_*t}$.
 
     Tight at: all mass on one eigenvalue.
 
-    Notes: so the rate is $\lambda_*$, which the labels choose; $\lambda_{\min}$, by which CRC queries, is its worst case over y.
+    Notes: so the rate is $\lambda_*$, which the labels choose; $\lambda_{\min}$, by which CRC queries, is its worst case
+    over y.
     """
     top = torch.amax(lam, -1)[..., None]
     lowest = torch.amin(torch.where(w > 0, lam, top), -1)
