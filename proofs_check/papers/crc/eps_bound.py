@@ -116,17 +116,18 @@ def eps_bound_condition2(theta: Tensor, omega: Tensor, eta: Tensor, *, constant:
     mutants={"one percent less": dict(first=0.99), "depth^0.9 for depth": dict(power=0.9)},
 )
 def eq17_layers(g: Tensor, share: Tensor, *, first: float = 1.0, power: float = 1.0) -> Relation:
-    r"""If layer r contributes at most $\sqrt L\,g_r$ to $|f_{t+1}-f_t|$, where $g_r = |\nabla_{W^r}L_t|$ and L is the number of
-    layers, then all together at most $L\,|g|$, and so at most $L^{1.5}|g|$: with $s_r \in [0,1]$,
-    $\sum_rs_r\sqrt L\,g_r \le L\,|g| \le L^{1.5}\,|g|$.
+    r"""If layer r of N contributes at most $\sqrt{N}\,g_r$ to $|f_{t+1}-f_t|$, where $g_r$ is the norm of the loss gradient in
+    its weights, then all together at most $N\,|g|$, and so at most $N^{1.5}|g|$: with $s_r \in [0,1]$,
+    $\sum_rs_r\sqrt{N}\,g_r \le N\,|g| \le N^{1.5}\,|g|$.
 
-    In the paper: $|f_{t+1}-f_t| \le \eta\,O(L^{1.5}\sqrt d)\,|\nabla L_t|$, "norm of sums <= sum of norms".
+    In the paper: $|f_{t+1}-f_t| \le \eta\,O(L^{1.5}\sqrt{d})\,|\nabla L_t|$ for L layers of width d, "norm of sums <= sum of
+    norms".
 
     Proof: Cauchy-Schwarz over the layers, where the paper bounds every $g_r$ by $|g|$.
 
-    Tight at: all layers alike (left).
+    Tight at: all layers alike (left); one layer (right).
 
-    Notes: so $L^3$ in eq. (17) may be $L^2$; for one layer they agree.
+    Notes: so $L^3$ in eq. (17) may be $L^2$.
     """
     depth = g.shape[-1] + 0 * g[..., 0]
     root = torch.sqrt(depth)
@@ -135,7 +136,7 @@ def eq17_layers(g: Tensor, share: Tensor, *, first: float = 1.0, power: float = 
         (share * g).sum(-1) * root,
         first * depth**power * norm,
         depth * root * norm,
-        names=["sum over the layers", "L |g|", "L^1.5 |g|"],
+        names=["sum over the layers", "N |g|", "N^1.5 |g|"],
     )
 
 

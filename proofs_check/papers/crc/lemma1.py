@@ -127,7 +127,7 @@ def lemma1_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 1.0, 
     dims={"n": (1, 4)},
     on=ON_MODELS,
     uses=["crc.lemma1.identity"],
-    mutants={"1.01 lambda for lambda": dict(contraction=1.01), "one percent of eps taken off": dict(eps=-0.01)},
+    mutants={"1.05 lambda for lambda": dict(contraction=1.05), "one percent of eps taken off": dict(eps=-0.01)},
 )
 def lemma1_mean_up_to_4(
     e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0
@@ -179,7 +179,7 @@ def lemma1_half_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 
     dims={"n": (1, 2)},
     on=ON_MODELS,
     uses=["crc.lemma1.identity"],
-    mutants={"1.01 lambda for lambda": dict(contraction=1.01), "one percent of eps taken off": dict(eps=-0.01)},
+    mutants={"1.05 lambda for lambda": dict(contraction=1.05), "one percent of eps taken off": dict(eps=-0.01)},
 )
 def lemma1_half_mean_up_to_2(
     e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0
