@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         modules,
         networks,
         rank_correlation,
+        semi_smooth,
         spectra,
         training,
     )
@@ -49,6 +50,7 @@ _SUBMODULES = (
     "modules",
     "networks",
     "rank_correlation",
+    "semi_smooth",
     "spectra",
     "training",
 )
@@ -69,6 +71,7 @@ __all__ = [
     "modules",
     "networks",
     "rank_correlation",
+    "semi_smooth",
     "spectra",
     "training",
 ]
