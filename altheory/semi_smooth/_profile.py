@@ -122,9 +122,10 @@ class SlopeProfile:
 
     def _progress(self, x: Any) -> tuple[Any, Any]:
         """How far x is into each piece, and how far past its end."""
-        starts, ends = self._ends()
-        into = torch.minimum(torch.clamp(x[..., None] - starts, min=0), self.widths)
-        return into, torch.clamp(x[..., None] - ends, min=0)
+        starts, _ = self._ends()
+        ahead = torch.clamp(x[..., None] - starts, min=0)
+        into = torch.minimum(ahead, self.widths)
+        return into, ahead - into  # not clamp(x - end): so autograd gives s' at the knots too
 
     def _point(self, x: Any) -> Any:
         return as_tensor("x", x, like=("widths", self.widths))
