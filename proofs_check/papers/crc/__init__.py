@@ -13,5 +13,5 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$L = (s(x)+bz)^2$", "al.semi_smooth.Valley", "", "squared loss of a model with two parameters x, z and label 0"),
     (r"$w$", "w", "scalar", "width over which a kink is rounded"),
     (r"$g^l, h^l$", "al.semi_smooth.forward", "(n, d)", "values of layer l before and after the activation"),
-    (r"$D^l, \tilde D^l$", "al.semi_smooth.relu_expansion", "(d,)", "activation pattern of layer l, its correction over a step"),
+    (r"$D^l, \tilde D^l$", "al.semi_smooth.relu_expansion", "(d,)", "activation pattern of layer l, its change over a step"),
 ]  # fmt: skip
