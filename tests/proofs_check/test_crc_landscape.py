@@ -78,7 +78,7 @@ def test_the_audits_ratios_of_the_kinked_family():
     assert float(ratio(F(1, 2**32))) == pytest.approx(6.4e9, rel=0.01)
 
 
-@pytest.mark.parametrize(("k", "ratio"), [(3, 8.1), (7, 25.3), (11, 89.3), (15, 345), (19, 1369)])
+@pytest.mark.parametrize(("k", "ratio"), [(3, 8.1), (7, 25), (11, 89), (15, 345), (19, 1369)])
 def test_one_fixed_function_has_order_three_halves(k, ratio):
     """eta = 2^-k with k odd: 2 eta is a square, and everything is rational."""
     eta = F(1, 2**k)
@@ -86,7 +86,7 @@ def test_one_fixed_function_has_order_three_halves(k, ratio):
     s, r = 2 * eta, root**3 / 3
     xi = (1 - s + r) ** 2 - 1 + 2 * s
     assert xi == 2 * r + (s - r) ** 2
-    assert float(xi / eta**2) == pytest.approx(ratio, rel=0.005)
+    assert float(xi / eta**2) == pytest.approx(ratio, rel=0.01)
     assert sides("lemma2.one_function", eta=eta) == close(xi, 1000 * eta**2, rel=1e-6)
     assert sides("lemma2.one_function_rate", 0, eta=eta) == close(F(2, 3) * root**3, xi, rel=1e-6)
     assert sides("lemma2.one_function_rate", 1, eta=eta) == close(xi, F(2, 3) * root**3 + 4 * eta**2, rel=1e-6)

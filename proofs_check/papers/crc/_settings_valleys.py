@@ -7,7 +7,7 @@ of s is continuous and piecewise linear (`widths`, `first`, `slopes`, `height`: 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from proofs_check import domains as D
 SOURCE = "CRC (Kong et al., Relieving the Plateau)"
 
 #: any valley
-VALLEYS: dict[str, D.Domain] = {
+VALLEYS: dict[str, Any] = {
     "widths": D.positive("k"),
     "first": D.real(),
     "slopes": D.real("k"),
@@ -57,7 +57,7 @@ def _pieces(*factors: float) -> D.Domain:
 
 
 #: slope 1/2 left of 0, 1 right of w, the value 1 at w: constants (1, 1, 1, 4) for every w
-KINKED: dict[str, D.Domain] = {
+KINKED: dict[str, Any] = {
     "widths": _pieces(1.0),
     "first": _constant(0.5, NARROW, "1/2"),
     "slopes": _column(1.0, text="1"),
@@ -65,7 +65,7 @@ KINKED: dict[str, D.Domain] = {
     "tilt": _constant(0.0, NARROW, "0"),
 }
 #: slope -2 left of 0, 2 right of 2w, the value 1 at both, b = 1: constants (8, 5, 4, 20) for every w
-RIDGED: dict[str, D.Domain] = {
+RIDGED: dict[str, Any] = {
     "widths": _pieces(2.0),
     "first": _constant(-2.0, NARROW, "-2"),
     "slopes": _column(2.0, text="2"),

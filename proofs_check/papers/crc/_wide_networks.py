@@ -99,7 +99,8 @@ def trained(seed: Tensor, width: int, worst: bool) -> Run:
         moved = W - eta[..., None] * gradient
         rows.append([nets.loss(W), nets.loss(moved), values[:, 0], (gradient**2).sum((-1, -2))])
         W = moved
-    return Run(*(torch.stack(column, -1) for column in zip(*rows, strict=True)), eta)
+    loss, after, lowest, squared = (torch.stack(column, -1) for column in zip(*rows, strict=True))
+    return Run(loss, after, lowest, squared, eta)
 
 
 @remembered

@@ -2,6 +2,8 @@ r"""Definitions 2 and 4: the scale of the gradients, its best constants, and whe
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -56,7 +58,7 @@ def _network(
     return (e * e).sum(-1) / 2, (gradient * gradient).sum(-1) + bias * e.sum(-1) ** 2
 
 
-NETWORK: dict[str, D.Domain] = {"W": D.real("m", 2), "a": D.real("m", 1), "X": D.unit_vectors("n", 2), "Y": D.real("n")}
+NETWORK: dict[str, Any] = {"W": D.real("m", 2), "a": D.real("m", 1), "X": D.unit_vectors("n", 2), "Y": D.real("n")}
 
 
 @claim(

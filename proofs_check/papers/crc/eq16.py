@@ -2,6 +2,8 @@ r"""Equation (16): the loss along the step, and what the proof of lemma 4 makes 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,7 @@ from proofs_check.relations import Relation
 
 STATEMENT = f"{SOURCE}, proof of lemma 4, eq. (16)"
 STEP = D.interval(0, 1)
-NUMBERS: dict[str, D.Domain] = {
+NUMBERS: dict[str, Any] = {
     "alpha": D.nonneg(),
     "beta": D.positive(),
     "mu": D.nonneg(),

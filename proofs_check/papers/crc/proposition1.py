@@ -2,6 +2,8 @@ r"""Propositions 1 and 3 (eq. 15): what semi-smoothness says of the difference o
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from proofs_check.papers.crc._settings_valleys import NARROW, SOURCE
 from proofs_check.relations import Relation
 
 STATEMENT = f"{SOURCE}, proposition 1 and proposition 3, eq. (15)"
-BOWLS: dict[str, D.Domain] = {"alpha": D.interval(0, 8), "share": D.interval(0, 1), "w": NARROW}
+BOWLS: dict[str, Any] = {"alpha": D.interval(0, 8), "share": D.interval(0, 1), "w": NARROW}
 
 
 @claim(

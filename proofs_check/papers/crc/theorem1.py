@@ -3,6 +3,8 @@ rate."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from proofs_check.relations import Relation
 
 STATEMENT = f"{SOURCE}, theorem 1, eq. (7)"
 #: slopes from p up to p + sqrt(p^2 + b^2), which is what alpha <= sqrt(mu) means for a valley with tilt b
-GENTLE: dict[str, D.Domain] = {
+GENTLE: dict[str, Any] = {
     "widths": D.positive("k"),
     "p": D.positive(),
     "rise": D.spectrum("k", lo=0, hi=1),
