@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         networks,
         rank_correlation,
         recursion,
+        semi_smooth,
         spectra,
         training,
     )
@@ -51,6 +52,7 @@ _SUBMODULES = (
     "networks",
     "rank_correlation",
     "recursion",
+    "semi_smooth",
     "spectra",
     "training",
 )
@@ -72,6 +74,7 @@ __all__ = [
     "networks",
     "rank_correlation",
     "recursion",
+    "semi_smooth",
     "spectra",
     "training",
 ]

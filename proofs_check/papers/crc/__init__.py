@@ -5,4 +5,13 @@ Convergence through the smallest eigenvalue of the Gram matrix, and the query th
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    (r"$\alpha,\beta$", "Constants.alpha, .beta", "scalars", "constants of semi-smoothness (definition 1)"),
+    (r"$\mu,M$", "Constants.mu, .M", "scalars", "scale of the gradients: mu L <= |grad L|^2 <= M L (definition 2)"),
+    (r"$G$", "Step.scale", "scalar", "squared length of the gradient over the loss, |grad L|^2 / L"),
+    (r"$\xi_t$", "al.semi_smooth.perturbation", "scalar", "first-order remainder of a step, L_{t+1} - L_t + eta |grad L_t|^2"),
+    (r"$s, u$", "al.semi_smooth.SlopeProfile", "", "function of one variable with a piecewise linear slope"),
+    (r"$L = (s(x)+bz)^2$", "al.semi_smooth.Valley", "", "squared loss of a model with two parameters x, z and label 0"),
+    (r"$w$", "w", "scalar", "width over which a kink is rounded"),
+    (r"$g^l, h^l$", "al.semi_smooth.forward", "(n, d)", "values of layer l before and after the activation"),
+    (r"$D^l, \tilde D^l$", "al.semi_smooth.relu_expansion", "(d,)", "activation pattern of layer l, its change over a step"),
 ]  # fmt: skip
