@@ -219,8 +219,8 @@ def secular_smallest(
     $$k-t-\sum_i\frac{z_i^2}{w_i-t} = 0,$$
 
     which is $\lambda_{\min}$ of a matrix with eigenvalues $w_1\le\dots\le w_n$ bordered by a column of coordinates z and a
-    corner k. The left side falls and is concave in $t<w_1$, so there is at most one root. There is none when z vanishes on the bottom
-    eigenspace and $k-w_1-\sum_{w_i>w_1}z_i^2/(w_i-w_1)\ge0$; then $w_1$ itself stays ("deflation").
+    corner k. The left side falls and is concave in $t<w_1$, so there is at most one root. There is none when z vanishes on the
+    bottom eigenspace and $k-w_1-\sum_{w_i>w_1}z_i^2/(w_i-w_1)\ge0$; then $w_1$ itself stays ("deflation").
 
     Every step halves a bracket and takes a Newton step in which the pole at $w_1$ is kept exactly, so the iteration is monotone
     and quadratic, and safe for clusters and for tiny z.

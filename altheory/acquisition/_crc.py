@@ -111,7 +111,7 @@ class GreedyCRC:
     r"""The greedy solution of eq. (9): add the point with the best score, Q times.
 
     With `secular`, each step decomposes the present kernel once and reads the $\lambda_{\min}$ of every candidate off the
-    secular equation (`altheory.conditioning.secular_smallest`), $O(n^2)$ a candidate: Q eigendecompositions for the whole query.
+    secular equation (`altheory.conditioning.secular_smallest`), $O(n^2)$ a candidate: Q eigendecompositions for the query.
     Without, every candidate is decomposed, $\sum_{q<Q}(U-q)$ times, the "O(UQ)" of the paper; the choices are the same.
 
     Ties go to the candidate that comes first in the pool; so does everything once $\lambda_{\min}$ has reached 0.
