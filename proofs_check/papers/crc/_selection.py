@@ -35,9 +35,10 @@ def gram(J: Tensor) -> Tensor:
     return J @ torch.transpose(J, -1, -2)
 
 
-def sub(K: Tensor, rows: Sequence[int]) -> Tensor:
-    """The kernel of these points, in this order, repetitions allowed."""
-    return K[:, list(rows)][:, :, list(rows)]
+def sub(K: Tensor, rows: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+    """The kernel of these points, in this order, repetitions allowed: (batch, k, k), or (batch, m, k, k) for m lists of k."""
+    index = torch.tensor(rows if isinstance(rows, (list, tuple)) else list(rows))
+    return K[:, index[..., :, None], index[..., None, :]]
 
 
 def lowest(K: Tensor) -> Tensor:

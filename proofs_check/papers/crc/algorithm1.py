@@ -16,14 +16,14 @@ from proofs_check.papers.crc._selection import ALGORITHM1, B3, SECTION32, chosen
 from proofs_check.relations import Measurement, Relation
 
 #: one labelled point (the first), a pool of three
-POOL = D.real(4, "p")
+POOL = D.real(4, 3)
 
 
 def _union_of_two(K: Tensor) -> tuple[Tensor, Tensor]:
     """G = 1, Q = 2, score lambda_min: what the union of the two best reaches, and the best union of two."""
-    scores = torch.stack([lowest(sub(K, [0, u])) for u in (1, 2, 3)], -1)
+    scores = lowest(sub(K, [[0, u] for u in (1, 2, 3)]))
     # the pair that leaves out candidate u, for every u
-    pairs = torch.stack([lowest(sub(K, [0, *pair])) for pair in ((2, 3), (1, 3), (1, 2))], -1)
+    pairs = lowest(sub(K, [[0, *pair] for pair in ((2, 3), (1, 3), (1, 2))]))
     left_out = ~al.dynamics.top(scores, 2)
     reached = torch.where(left_out, pairs, torch.zeros_like(pairs)).sum(-1)
     return reached, pairs.amax(-1)
@@ -36,16 +36,15 @@ def _union_of_two(K: Tensor) -> tuple[Tensor, Tensor]:
     reading="G < Q (here G = 1, Q = 2), score lambda_min: within a factor of 100 of the best union of groups",
     expect="refuted",
     J=POOL,
-    dims={"p": (1, 3)},
     mutants={"within a factor of 10": dict(share=0.1), "within a factor of 2": dict(share=0.5)},
 )
 def union(J: Tensor, *, share: float = 0.01) -> Relation:
-    r"""$\lambda_{\min}$ of the labelled set with the union of the Q/G groups of best score is at least a hundredth of its largest
-    value over all unions of Q/G groups.
+    r"""$\lambda_{\min}$ of the labelled set with the union of the Q/G groups of best score is at least a hundredth of its
+    largest value over all unions of Q/G groups.
 
-    Counterexample: $X_L = \{2e_1\}$, pool $\{2e_2, 2e_2, e_3\}$: the scores are 4, 4, 1, the union of the first two is singular,
-    and $\{2e_2, e_3\}$ gives 1. Without copies: $X_L = \{(2,0,0)\}$, pool $\{(0,2,2), (-1,2,2), (-1,-1,2)\}$ with scores 4, 3.298,
-    2.764; the union of the first two is singular, another one gives 2.759.
+    Counterexample: $X_L = \{2e_1\}$, pool $\{2e_2, 2e_2, e_3\}$: the scores are 4, 4, 1, the union of the first two is
+    singular, and $\{2e_2, e_3\}$ gives 1. Without copies: $X_L = \{(2,0,0)\}$, pool $\{(0,2,2), (-1,2,2), (-1,-1,2)\}$ with
+    scores 4, 3.298, 2.764; the union of the first two is singular, another one gives 2.759.
 
     Notes: the union is never scored. Within one group (G = Q) nothing is lost but the groups that were not sampled.
     """
@@ -59,8 +58,7 @@ def union(J: Tensor, *, share: float = 0.01) -> Relation:
     source=f"{B3}, 'will enjoy the fastest convergence rate among all considered candidates'",
     reading="candidates are the unions of Q/G groups, G < Q (here G = 1, Q = 2); rate is the bound's, lambda_min",
     expect="refuted",
-    J=D.real(4, "p"),
-    dims={"p": (1, 3)},
+    J=D.real(4, 3),
     mutants={"up to a tenth": dict(share=0.9), "up to a factor of 2": dict(share=0.5)},
 )
 def fastest(J: Tensor, *, share: float = 1.0) -> Relation:
@@ -84,12 +82,12 @@ def fastest(J: Tensor, *, share: float = 1.0) -> Relation:
     mutants={"one percent lower": dict(share=0.99), "the worst group": dict(sign=-1.0)},
 )
 def one_group(K: Tensor, eta: Tensor, t: Tensor, *, share: float = 1.0, sign: float = 1.0) -> Relation:
-    r"""With G = Q the returned group has the smallest $(1-\eta\lambda_{\min})^{2t}$ of all sampled groups (here two groups of two),
-    for $\eta\lambda_{\max}\le1$.
+    r"""With G = Q the returned group has the smallest $(1-\eta\lambda_{\min})^{2t}$ of all sampled groups (here two groups of
+    two), for $\eta\lambda_{\max}\le1$.
 
     Notes: about the upper bound; the error itself may fall faster with another group (crc.conditioning.faster).
     """
-    scores = torch.stack([lowest(sub(K, [0, *group])) for group in ((1, 2), (3, 4))], -1)
+    scores = lowest(sub(K, [[0, 1, 2], [0, 3, 4]]))
     bounds = (1 - eta[:, None] * scores) ** (2 * t[:, None])
     return leq(chosen_by(sign * scores, bounds), share * bounds.amin(-1), names=["bound of the chosen", "smallest bound"])
 
@@ -107,7 +105,7 @@ def myopic(K: Tensor, *, share: float = 1.0, skip: bool = False) -> Relation:
 
     Tight at: always.
     """
-    scores = torch.stack([lowest(sub(K, [0, u])) for u in (1, 2, 3)], -1)
+    scores = lowest(sub(K, [[0, u] for u in (1, 2, 3)]))
     first = al.dynamics.top(scores, 1)
     masked = torch.where(first, scores - scores.amax(-1)[:, None] - 1, scores) if skip else scores
     return leq(share * scores.amax(-1), chosen_by(masked, scores), names=["eq. (9)", "the chosen candidate"])
@@ -133,8 +131,8 @@ def myopic_positive(J: Tensor, *, share: float = 0.01) -> Relation:
     Notes: it is optimal for its own score, trivially.
     """
     K = gram(J)
-    pairs = [sub(K, [0, u]) for u in (1, 2)]
-    scores, values = torch.stack([positive(k) for k in pairs], -1), torch.stack([lowest(k) for k in pairs], -1)
+    pairs = sub(K, [[0, 1], [0, 2]])
+    scores, values = positive(pairs), lowest(pairs)
     return leq(share * values.amax(-1), chosen_by(scores, values), names=["best lambda_min / 100", "the chosen candidate"])
 
 
@@ -158,9 +156,9 @@ def sampled_groups(J: Tensor, *, share: float = 0.5) -> Relation:
     experiment, not a "negligible constant factor".
     """
     K = gram(J)
-    pairs = {pair: lowest(sub(K, pair)) for pair in itertools.combinations(range(4), 2)}
-    best = torch.stack(list(pairs.values()), -1).amax(-1)
-    return leq(share * best, torch.maximum(pairs[0, 1], pairs[2, 3]), names=["half of the best pair", "better group"])
+    pairs = lowest(sub(K, list(itertools.combinations(range(4), 2))))  # 01, 02, 03, 12, 13, 23
+    groups = torch.maximum(pairs[:, 0], pairs[:, 5])
+    return leq(share * pairs.amax(-1), groups, names=["half of the best pair", "better group"])
 
 
 @remembered
@@ -200,8 +198,8 @@ def _ratios(seed: Tensor) -> Table:
 def literal_positive(seed: Tensor, *, low: float = 0.9, high: float = 1.1) -> Measurement:
     r"""For 40 points with 20 features, the smallest eigenvalue > 0 that float64 computes is $\lambda_{\min}^+$ up to a tenth.
 
-    Notes: the 20 zeros are computed as numbers around $10^{-14}$ of either sign, and the smallest positive one is chosen: a score
-    made of rounding noise. The paper states no rule; see crc.algorithm1.rank_rule.
+    Notes: the 20 zeros are computed as numbers around $10^{-14}$ of either sign, and the smallest positive one is chosen: a
+    score made of rounding noise. The paper states no rule; see crc.algorithm1.rank_rule.
     """
     return measurement(_noise(seed)["float64, > 0"], expect=(low, high), show=[_ratios(seed)])
 
@@ -217,8 +215,8 @@ def literal_positive(seed: Tensor, *, low: float = 0.9, high: float = 1.1) -> Me
     mutants={"one percent more": dict(share=1.01), "literally > 0": dict(rule="> 0")},
 )
 def rank_rule(seed: Tensor, *, share: float = 1.0, rule: str = "rank rule") -> Measurement:
-    r"""With every eigenvalue below $n\varepsilon\lambda_{\max}$ counted as zero, float32 computes $\lambda_{\min}^+$ of the same
-    kernels up to one part in a thousand, float64 up to one in $10^{9}$.
+    r"""With every eigenvalue below $n\varepsilon\lambda_{\max}$ counted as zero, float32 computes $\lambda_{\min}^+$ of the
+    same kernels up to one part in a thousand, float64 up to one in $10^{9}$.
     """
     ratios = _noise(seed)
     single, double = ratios[f"float32, {rule}"], ratios[f"float64, {rule}"]

@@ -17,8 +17,7 @@ def _with_each_candidate(K: Tensor) -> tuple[Tensor, Tensor]:
     """lambda_min of the labelled set (all points but the last two, at least one), and with each candidate added, (batch, m)."""
     n = K.shape[-1]
     labelled = list(range(max(1, n - 2)))
-    scores = [lowest(sub(K, [*labelled, u])) for u in range(len(labelled), n)]
-    return lowest(sub(K, labelled)), torch.stack(scores, -1)
+    return lowest(sub(K, labelled)), lowest(sub(K, [[*labelled, u] for u in range(len(labelled), n)]))
 
 
 @claim(
@@ -89,8 +88,8 @@ def _best_of_each_size(K: Tensor) -> list[Tensor]:
     start, pool = list(range(n - 2)), (n - 2, n - 1)
     best = []
     for q in range(3):
-        values = [lowest(sub(K, [*start, *chosen])) for chosen in itertools.combinations(pool, q)]
-        best.append(torch.stack(values, -1).amax(-1))
+        values = lowest(sub(K, [[*start, *chosen] for chosen in itertools.combinations(pool, q)]))
+        best.append(values.amax(-1))
     return best
 
 
@@ -186,9 +185,10 @@ def _bordered(K: Tensor, b: Tensor, k: Tensor) -> Tensor:
     mutants={"coupling one percent too large": dict(coupling=1.01), "corner one percent too small": dict(corner=0.99)},
 )
 def secular(K: Tensor, b: Tensor, k: Tensor, away: Tensor, *, coupling: float = 1.0, corner: float = 1.0) -> Relation:
-    r"""Let $w_1 = \lambda_{\min}(X_L)$, let b be the candidate's kernel with $X_L$, k its kernel with itself, and
-    $s(t) = k-t-b^\top(K-tI)^{-1}b$. If $\lambda = \lambda_{\min}(X_L\cup\{u\}) < w_1$, then $s(\lambda+s_0) \le 0 \le s(\lambda-s_0)$
-    for all $s_0\ge0$ with $\lambda+s_0 < w_1$: $\lambda$ is the only root of s below $w_1$. Without a root there, $\lambda = w_1$.
+    r"""Let $w_1 = \lambda_{\min}(X_L)$, let b be the candidate's kernel with $X_L$, k its kernel with itself, and $s(t) =
+    k-t-b^\top(K-tI)^{-1}b$. If $\lambda = \lambda_{\min}(X_L\cup\{u\}) < w_1$, then $s(\lambda+s_0) \le 0 \le s(\lambda-s_0)$
+    for all $s_0\ge0$ with $\lambda+s_0 < w_1$: $\lambda$ is the only root of s below $w_1$. Without a root there, $\lambda =
+    w_1$.
 
     Proof: $\det(K_u-tI) = s(t)\det(K-tI)$, and s falls below $w_1$.
 

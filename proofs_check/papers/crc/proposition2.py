@@ -50,11 +50,11 @@ def _with_copy(K: Tensor) -> Tensor:
 )
 def proposition2(J: Tensor, *, share: float = 1.0, positive_only: bool = False) -> Relation:
     r"""If $K(x_i,\cdot) \ne K(x_j,\cdot)$ for all $x_i\ne x_j$ and $X_L\cup X_u^*$ has no copies, then
-    $\lambda_{\min}(X_L\cup X_u^*) > \lambda_{\min}(X_L\cup X_u^*\setminus\{x_i\}\cup\{x_j\})$ (written as: the indicator of this is
-    1).
+    $\lambda_{\min}(X_L\cup X_u^*) > \lambda_{\min}(X_L\cup X_u^*\setminus\{x_i\}\cup\{x_j\})$ (written as: the indicator of
+    this is 1).
 
-    Counterexample: $f = \theta x$ at $x = 1, 2$: $K = ((1, 2), (2, 4))$, both sides 0. No two gradients need be parallel: (1, 0),
-    (0, 1), (1, 1) has eigenvalues 0, 1, 3.
+    Counterexample: $f = \theta x$ at $x = 1, 2$: $K = ((1, 2), (2, 4))$, both sides 0. No two gradients need be parallel: (1,
+    0), (0, 1), (1, 1) has eigenvalues 0, 1, 3.
 
     Notes: different rows are not independent rows (crc.proposition2.proof); distinct unit points are not enough for the relu
     network at infinite width either (crc.proposition2.six_points). That the right side is 0 is true.
@@ -97,9 +97,9 @@ def proof(J: Tensor, *, fewer: int = 0, share: float = 1.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "the last point left out instead": dict(copy=False)},
 )
 def gap(K: Tensor, *, share: float = 1.0, copy: bool = True) -> Relation:
-    r"""For every kernel, singular or not, $\lambda_{\min}(K)-\lambda_{\min}(K\mathrm{\ with\ }x_i\mathrm{\ replaced\ by\ a\ copy\
-    of\ }x_j) = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular, that is, if the gradients are
-    linearly independent.
+    r"""For every kernel, singular or not, $\lambda_{\min}(K)-\lambda_{\min}(K\mathrm{\ with\ }x_i\mathrm{\ replaced\ by\ a\
+    copy\ of\ }x_j) = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular, that is, if the
+    gradients are linearly independent.
 
     Proof: two equal rows make the kernel singular.
     """
@@ -143,9 +143,9 @@ def collinear(x: Tensor, s: Tensor, *, share: float = 1.0, power: int = 1) -> Re
     mutants={"coefficients off by one percent": dict(tilt=0.01), "the third pair left out": dict(keep=0.0)},
 )
 def six_points(x: Tensor, *, tilt: float = 0.0, keep: float = 1.0) -> Relation:
-    r"""Let $\alpha_1x_1+\alpha_2x_2+\alpha_3x_3 = 0$ for three unit vectors of the plane, and $c = (\alpha,-\alpha)$. For the six
-    points $\pm x_1,\pm x_2,\pm x_3$ and the infinitely wide bias-free relu network, $c^\top K^{(1)}c = 0$ and $c^\top K^{(2)}c = 0$
-    for the kernels of the first and of the second layer, hence for their sum.
+    r"""Let $\alpha_1x_1+\alpha_2x_2+\alpha_3x_3 = 0$ for three unit vectors of the plane, and $c = (\alpha,-\alpha)$. For the
+    six points $\pm x_1,\pm x_2,\pm x_3$ and the infinitely wide bias-free relu network, $c^\top K^{(1)}c = 0$ and $c^\top
+    K^{(2)}c = 0$ for the kernels of the first and of the second layer, hence for their sum.
 
     Proof: $\mathrm{relu}(z)-\mathrm{relu}(-z) = z$, so on c both kernels see the $x_i$ linearly.
 
@@ -173,8 +173,8 @@ def six_points(x: Tensor, *, tilt: float = 0.0, keep: float = 1.0) -> Relation:
     mutants={"scored by the smallest positive eigenvalue": dict(score=positive), "one percent more": dict(share=1.01)},
 )
 def search(K: Tensor, *, score: object = lowest, share: float = 1.0) -> Relation:
-    r"""Let K be nonsingular on the labelled points and one new point. The best score $\lambda_{\min}$ of a copy of a labelled point
-    is less than that of the new point, by $\lambda_{\min}(K)$ at least.
+    r"""Let K be nonsingular on the labelled points and one new point. The best score $\lambda_{\min}$ of a copy of a labelled
+    point is less than that of the new point, by $\lambda_{\min}(K)$ at least.
 
     Proof: a copy scores 0.
 
@@ -182,7 +182,7 @@ def search(K: Tensor, *, score: object = lowest, share: float = 1.0) -> Relation
     """
     of = score if callable(score) else lowest
     n = K.shape[-1]
-    copies = torch.stack([of(sub(K, [*range(n - 1), i])) for i in range(n - 1)], -1).amax(-1)
+    copies = of(sub(K, [[*range(n - 1), i] for i in range(n - 1)])).amax(-1)
     return leq(copies + share * lowest(K), of(K), names=["best copy + lambda_min(K)", "the new point"])
 
 
@@ -197,8 +197,8 @@ def search(K: Tensor, *, score: object = lowest, share: float = 1.0) -> Relation
     mutants={"half as much": dict(share=0.51), "nine tenths": dict(share=0.9)},
 )
 def algorithm1_score(K: Tensor, *, share: float = 1.0) -> Relation:
-    r"""If K is nonsingular on the labelled points and a new one, every copy of a labelled point scores at most as much as the new
-    point.
+    r"""If K is nonsingular on the labelled points and a new one, every copy of a labelled point scores at most as much as the
+    new point.
 
     Counterexample: one labelled point with $k = 1$: its copy scores 2; a new point at a right angle with $k = 1$ scores 1.
 
@@ -228,8 +228,8 @@ def reversed_(K: Tensor, more: Tensor, times: Tensor, *, share: float = 1.0, new
 
     Here two points are labelled, one or two further points are new, and each labelled point gets 0, 1 or 2 copies.
 
-    Proof: the left side is interlacing. On the right, the nonzero eigenvalues with copies are those of $D^{1/2}K_LD^{1/2}$, D the
-    multiplicities, at least 1.
+    Proof: the left side is interlacing. On the right, the nonzero eigenvalues with copies are those of $D^{1/2}K_LD^{1/2}$, D
+    the multiplicities, at least 1.
 
     Tight at: $K = \mathrm{diag}(1, 2, 5)$ with copies of the second point: all three are 1. So the order is strict in general
     position only.

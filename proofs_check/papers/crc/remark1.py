@@ -32,8 +32,8 @@ def infinite_width(x: Tensor, *, share: float = 0.25) -> Relation:
 
     Tight at: antipodes.
 
-    Notes: one-to-one is not independent: the kernel of distinct points may be singular (crc.proposition2.six_points). The error is
-    Proposition 2's, not the remark's.
+    Notes: one-to-one is not independent: the kernel of distinct points may be singular (crc.proposition2.six_points). The
+    error is Proposition 2's, not the remark's.
     """
     K = al.kernels.analytic(x)
     apart = ((x[:, 0] - x[:, 1]) ** 2).sum(-1)
@@ -85,8 +85,8 @@ def dead(W: Tensor, x: Tensor, *, least: float = 1.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "neurons active on one point only left out": dict(single=0.0)},
 )
 def finite(W: Tensor, x: Tensor, *, share: float = 1.0, single: float = 1.0) -> Relation:
-    r"""Of m neurons, a are active on both points, b on x only, c on z only. With output weights $\pm m^{-1/2}$ the squared distance
-    of the first layer's gradients is $\frac{1}{m}\bigl(a|x-z|^2+b|x|^2+c|z|^2\bigr)$.
+    r"""Of m neurons, a are active on both points, b on x only, c on z only. With output weights $\pm m^{-1/2}$ the squared
+    distance of the first layer's gradients is $\frac{1}{m}\bigl(a|x-z|^2+b|x|^2+c|z|^2\bigr)$.
 
     Notes: so they differ if and only if some neuron is active on one of the points, for two different points: that is the
     remark's proviso.

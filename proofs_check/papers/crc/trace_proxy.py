@@ -65,7 +65,8 @@ def accurate(J: Tensor, *, factor: float = 100.0) -> Relation:
     Counterexample: one point, two outputs with the same gradient 1: $\hat K = ((1, 1), (1, 1))$ has $\lambda_{\min} = 0$, its
     trace is 2. So no factor will do.
 
-    Notes: the paper reports an observation, not a bound; for wide networks the blocks approach $K\otimes I_C$ and the two agree.
+    Notes: the paper reports an observation, not a bound; for wide networks the blocks approach $K\otimes I_C$ and the two
+    agree.
     """
     block, trace = _both(J)
     return leq(trace, factor * block, names=["lambda_min(trace)", "100 C lambda_min(block)"])
@@ -82,15 +83,15 @@ def preferred_by_trace(J1: Tensor, J2: Tensor) -> Tensor:
     source=SOURCE,
     reading="accurate as a score: the order is kept",
     expect="refuted",
-    J1=D.real("n", "C", "p"),
-    J2=D.real("n", "C", "p"),
-    dims=SIZES,
+    J1=D.real(1, 2, "p"),
+    J2=D.real(1, 2, "p"),
+    dims={"p": (1, 2)},
     assumes=[preferred_by_trace],
     mutants={"up to a factor of 2": dict(share=0.5), "up to a factor of 10": dict(share=0.1)},
 )
 def ranking(J1: Tensor, J2: Tensor, *, share: float = 0.01) -> Relation:
     r"""If $\lambda_{\min}(\tilde K_1) > \lambda_{\min}(\tilde K_2)$, then $\lambda_{\min}(\hat K_1)$ is at least a hundredth of
-    $\lambda_{\min}(\hat K_2)$.
+    $\lambda_{\min}(\hat K_2)$ (one point and two outputs are enough to refute it).
 
     Counterexample: one point, two outputs; gradients (2, 0), (2, 0) have trace 8 and $\lambda_{\min}(\hat K) = 0$, gradients
     (1, 0), (0, 1) have trace 2 and $\lambda_{\min}(\hat K) = 1$.
@@ -138,8 +139,8 @@ def equality(J: Tensor, *, spread: float = 1.0, fewer: int = 0) -> Relation:
 
     Hence $\Delta = 0$ if and only if $u\otimes e_c$ is a bottom eigenvector of $\hat K$ for every output c.
 
-    Proof: $\Delta = \sum_c(u\otimes e_c)^\top(\hat K-\lambda I)(u\otimes e_c)$; $M^2\preceq\|M\|M$ for positive semidefinite M, and
-    Cauchy-Schwarz.
+    Proof: $\Delta = \sum_c(u\otimes e_c)^\top(\hat K-\lambda I)(u\otimes e_c)$; $M^2\preceq\|M\|M$ for positive semidefinite
+    M, and Cauchy-Schwarz.
 
     Tight at: $\hat K = ((1, 1), (1, 1))$ (left).
     """
