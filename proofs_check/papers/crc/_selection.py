@@ -23,11 +23,16 @@ B3 = f"{PAPER}, appendix B.3 and figure 3"
 RTOL = 1e-10
 COND = 1e4
 
-#: kernels of distinct points, singular ones included, and nonsingular ones
+#: kernels, singular ones included, and nonsingular ones
 KERNEL = D.psd("n")
 NONSINGULAR = D.psd("n", cond=COND)
 #: gradients, one row a point: K = J J'
 GRADIENTS = D.real("n", "p")
+
+
+def no_zero_gradient(J: Tensor) -> Tensor:
+    """no gradient is zero"""
+    return (J != 0).any(-1).all(-1)
 
 
 def gram(J: Tensor) -> Tensor:

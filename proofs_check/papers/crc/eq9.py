@@ -9,7 +9,18 @@ from torch import Tensor
 
 from proofs_check import chain, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._selection import EQ9, GRADIENTS, KERNEL, chosen_by, gram, lowest, positive, sub
+from proofs_check.papers.crc._selection import (
+    EQ9,
+    GRADIENTS,
+    KERNEL,
+    NONSINGULAR,
+    chosen_by,
+    gram,
+    lowest,
+    no_zero_gradient,
+    positive,
+    sub,
+)
 from proofs_check.relations import Relation
 
 
@@ -26,7 +37,7 @@ def _with_each_candidate(K: Tensor) -> tuple[Tensor, Tensor]:
     source=EQ9,
     reading="'how much the Gram matrix' smallest eigenvalue can increase upon labeling' taken at its word",
     expect="refuted",
-    K=KERNEL,
+    K=NONSINGULAR,
     dims={"n": (2, 4)},
     mutants={"by one percent": dict(share=1.01), "by a tenth": dict(share=1.1)},
 )
@@ -99,7 +110,7 @@ def _best_of_each_size(K: Tensor) -> list[Tensor]:
     source=EQ9,
     reading="as printed: the maximum is over all subsets of the pool, of any size",
     expect="refuted",
-    K=KERNEL,
+    K=NONSINGULAR,
     dims={"n": (3, 4)},
     mutants={"one percent better": dict(share=1.01), "a tenth better": dict(share=1.1)},
 )
@@ -145,6 +156,7 @@ def sizes(K: Tensor, *, share: float = 1.0) -> Relation:
     expect="refuted",
     J=GRADIENTS,
     dims={"n": (2, 3), "p": (1, 2)},
+    assumes=[no_zero_gradient],
     mutants={"it may double": dict(share=0.5), "it may grow fourfold": dict(share=0.25)},
 )
 def positive_(J: Tensor, *, share: float = 1.0) -> Relation:

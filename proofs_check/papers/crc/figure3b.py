@@ -7,7 +7,7 @@ from torch import Tensor
 from altheory.spectra import label_measure
 from proofs_check import chain, claim, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._selection import B3, GRADIENTS, gram, lowest, positive, sub
+from proofs_check.papers.crc._selection import B3, COND, GRADIENTS, gram, lowest, no_zero_gradient, positive, sub
 from proofs_check.relations import Relation
 
 SOURCE = f"{B3}, 'the eigenvalue distribution concentrates towards 0 as the labeled set grows'"
@@ -42,6 +42,7 @@ def nested(K: Tensor, *, share: float = 1.0) -> Relation:
     expect="refuted",
     J=GRADIENTS,
     dims={"n": (3, 3), "p": (1, 1)},
+    assumes=[no_zero_gradient],
     mutants={"up to a factor of 1.5": dict(share=2 / 3), "up to a factor of 2": dict(share=0.5)},
 )
 def positive_(J: Tensor, *, share: float = 1.0) -> Relation:
@@ -63,7 +64,7 @@ def positive_(J: Tensor, *, share: float = 1.0) -> Relation:
     source=f"{B3}, '... implying slower convergence rates'",
     reading="the error itself, as a share of its start, eta lambda_max <= 1",
     expect="refuted",
-    K=D.psd(2),
+    K=D.psd(2, cond=COND),
     Y=D.real(2),
     eta=D.step_size("K", D.interval(0, 1)),
     t=D.integer(1, 6),

@@ -16,6 +16,7 @@ from proofs_check.papers.crc._selection import (
     RTOL,
     gram,
     lowest,
+    no_zero_gradient,
     one_if,
     positive,
     ruled,
@@ -45,7 +46,7 @@ def _with_copy(K: Tensor) -> Tensor:
     expect="refuted",
     J=GRADIENTS,
     dims={"n": (2, 4), "p": (1, 2)},
-    assumes=[rows_differ],
+    assumes=[rows_differ, no_zero_gradient],
     mutants={"positive alone": dict(positive_only=True), "twice as high": dict(share=2.0)},
 )
 def proposition2(J: Tensor, *, share: float = 1.0, positive_only: bool = False) -> Relation:
@@ -73,7 +74,7 @@ def proposition2(J: Tensor, *, share: float = 1.0, positive_only: bool = False) 
     expect="refuted",
     J=D.real("n", "p"),
     dims={"n": (2, 4), "p": (1, 2)},
-    assumes=[rows_differ],
+    assumes=[rows_differ, no_zero_gradient],
     mutants={"all but one are": dict(fewer=1), "half of them are": dict(share=0.5)},
 )
 def proof(J: Tensor, *, fewer: int = 0, share: float = 1.0) -> Relation:
