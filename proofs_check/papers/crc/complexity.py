@@ -26,13 +26,13 @@ def fits(U: Tensor, G: Tensor, g: Tensor) -> Tensor:
 
 
 def _loop(U: Tensor, G: Tensor) -> Tensor:
-    """ceil(U / G), the decompositions of Algorithm 1."""
-    return (U + G - 1) // G
+    """ceil(U / G), the decompositions of Algorithm 1, as float64 (a constant times int64 would be float32)."""
+    return ((U + G - 1) // G).to(torch.float64)
 
 
 def _greedy(U: Tensor, Q: Tensor) -> Tensor:
-    """sum over q < Q of U - q, the decompositions of the greedy query."""
-    return Q * U - Q * (Q - 1) // 2
+    """sum over q < Q of U - q, the decompositions of the greedy query, as float64."""
+    return (Q * U - Q * (Q - 1) // 2).to(torch.float64)
 
 
 @claim(
@@ -77,7 +77,8 @@ def loop(U: Tensor, G: Tensor, g: Tensor, *, below: float = 1.0, more: int = 1) 
 
     Notes: 9980 for the paper's U = 49900, G = 5. The printed bound of the loop, "ceil(X_U)/G", can only mean ceil(|X_U|/G).
     """
-    return chain(below * U, _loop(U, G) * G, U + more * (G - 1), names=["U", "ceil(U / G) G", "U + G - 1"])
+    size = U.to(torch.float64)
+    return chain(below * size, _loop(U, G) * G, size + more * (G - 1), names=["U", "ceil(U / G) G", "U + G - 1"])
 
 
 @claim(
@@ -100,7 +101,8 @@ def greedy(U: Tensor, G: Tensor, g: Tensor, *, above: float = 1.0, below: float 
     decompositions do (crc.complexity.counted).
     """
     Q = G * g
-    return chain(below * U * Q, _greedy(U, Q), above * U * Q, names=["UQ / 2", "sum of U - q", "UQ"])
+    size = (U * Q).to(torch.float64)
+    return chain(below * size, _greedy(U, Q), above * size, names=["UQ / 2", "sum of U - q", "UQ"])
 
 
 @claim(
@@ -123,7 +125,7 @@ def saving(U: Tensor, G: Tensor, g: Tensor, *, share: float = 1.0, with_group: b
     """
     Q = G * g
     times = Q * G if with_group else Q
-    return leq(_greedy(U, Q), share * times * _loop(U, G), names=["greedy", "QG times Algorithm 1"])
+    return leq(_greedy(U, Q), share * _loop(U, G) * times, names=["greedy", "QG times Algorithm 1"])
 
 
 class _Decompositions(TorchFunctionMode):

@@ -85,7 +85,7 @@ def proof(J: Tensor, *, fewer: int = 0, share: float = 1.0) -> Relation:
     K = gram(J)
     rank = al.conditioning.numerical_rank(K, rtol=RTOL)
     n = share * (K.shape[-1] - fewer)
-    return leq(n * torch.ones_like(K[:, 0, 0]), 1.0 * rank, names=["n", "rank"])
+    return leq(n * torch.ones_like(K[:, 0, 0]), rank.to(torch.float64), names=["n", "rank"])
 
 
 @claim(

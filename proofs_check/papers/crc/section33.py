@@ -46,10 +46,11 @@ def section33(K1: Tensor, K2: Tensor, rate: Tensor, *, share: float = 1.0, twice
     source=f"{SECTION33}, 'convergence ... can also be established with respect to using just the last layer's Gram matrix'",
     reading="one fully connected last layer; Algorithm 1 says 'final layers', which may have more features",
     H=D.real("n", 2),
+    rate=D.interval(0, 1),
     dims={"n": (3, 4)},
     mutants={"as many points as features": dict(H=D.real(2, 2)), "with one percent of the identity": dict(ridge=0.01)},
 )
-def vacuous(H: Tensor, *, ridge: float = 0.0) -> Relation:
+def vacuous(H: Tensor, rate: Tensor, *, ridge: float = 0.0) -> Relation:
     r"""For n points and $p < n$ features of the last layer (here p = 2), $\lambda_{\min}(K^L) = 0$ for $K^L = HH^\top$, so
     the bound $1-c\eta\lambda_{\min}(K^L)$ is 1.
 
@@ -59,7 +60,7 @@ def vacuous(H: Tensor, *, ridge: float = 0.0) -> Relation:
     K = gram(H)
     trace = torch.diagonal(K, 0, -2, -1).sum(-1)
     K = K + ridge * trace[:, None, None] * torch.eye(K.shape[-1], dtype=torch.float64)
-    return eq(ruled(K), 0.0 * trace, names=["lambda_min(K^L)", "0"])
+    return eq(1 - rate * ruled(K), 1 + 0.0 * rate, names=["1 - r lambda_min(K^L)", "1"])
 
 
 def preferred_in_full(A1: Tensor, A2: Tensor, B1: Tensor, B2: Tensor) -> Tensor:
