@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         modules,
         networks,
         rank_correlation,
+        semi_supervised,
+        significance,
         spectra,
         training,
     )
@@ -49,6 +51,8 @@ _SUBMODULES = (
     "modules",
     "networks",
     "rank_correlation",
+    "semi_supervised",
+    "significance",
     "spectra",
     "training",
 )
@@ -69,6 +73,8 @@ __all__ = [
     "modules",
     "networks",
     "rank_correlation",
+    "semi_supervised",
+    "significance",
     "spectra",
     "training",
 ]
