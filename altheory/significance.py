@@ -12,6 +12,7 @@ Sources: Student, Biometrika 6 (1908) 1; Fisher, Statistical methods for researc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -138,18 +139,24 @@ def sign_test(wins: Int[ArrayLike, "*batch"], n: Int[ArrayLike, "*batch"]) -> Fl
         InputError: numbers that are not whole, or wins outside 0 to n.
     """
     import numpy as np
-    from scipy.special import bdtrc
 
-    k, total = torch.broadcast_tensors(as_tensor("wins", wins), as_tensor("n", n))
-    whole = (k == k.round()) & (total == total.round()) & (k >= 0) & (k <= total) & (total >= 1)
-    if not bool(whole.all()):
+    heads, tosses = np.broadcast_arrays(np.asarray(wins), np.asarray(n))
+    if (
+        heads.dtype.kind not in "iu"
+        or tosses.dtype.kind not in "iu"
+        or not ((heads >= 0) & (heads <= tosses) & (tosses >= 1)).all()
+    ):
         raise InputError(
             f"`wins` and `n` are {wins!r} and {n!r} but integers with 0 <= wins <= n, n >= 1 are wanted; pass counts."
         )
-    larger = torch.maximum(k, total - k).cpu().numpy()
-    # bdtrc(k, n, p) is P(Bin > k), and k = -1 does not occur: the larger count is at least 1
-    p = np.asarray(2 * bdtrc(larger - 1, total.cpu().numpy().astype(int), 0.5))
-    return torch.as_tensor(np.minimum(1.0, p), dtype=torch.float64)
+    found = [_two_tails(int(k), int(m)) for k, m in zip(heads.ravel(), tosses.ravel(), strict=True)]
+    return torch.tensor(found, dtype=torch.float64).reshape(heads.shape)
+
+
+def _two_tails(wins: int, n: int) -> float:
+    """In whole numbers, divided once."""
+    tail = sum(math.comb(n, k) for k in range(max(wins, n - wins), n + 1))
+    return min(1.0, 2 * tail / 2**n)
 
 
 def least_detectable(

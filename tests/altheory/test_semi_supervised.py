@@ -18,6 +18,15 @@ X, Y = torch.from_numpy(MOONS.X), torch.from_numpy(MOONS.y)
 PIVOTS = torch.tensor([5, 14, 25, 34])
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Hundreds of tiny products: threads would wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def trained(**options):
     return pi_model(X, Y, PIVOTS, classes=2, **{"seed": 3, "widths": (8,), "steps": 5, **options})
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
 Cell = tuple[int, int]
 
 #: trials behind every printed mean (section 4.1)
@@ -95,3 +100,19 @@ RUNS: dict[str, tuple[str, str, tuple[int, ...], dict[str, tuple[Cell, ...]]]] =
         },
     ),
 }
+
+
+def entry(values: Sequence[float], index: Tensor) -> Tensor:
+    """values[index], by sums that exact arithmetic can follow."""
+    places = torch.arange(len(values))
+    return torch.where(index[:, None] == places, torch.tensor(values, dtype=torch.float64), 0.0).sum(-1)
+
+
+def compared(other: str, run: str | None = None) -> list[tuple[str, int, Cell, Cell]]:
+    """Every cell in which both are printed: (run, labels, CRC's cell, the other method's), in the order of the tables."""
+    return [
+        (name, labels, ours, theirs)
+        for name, (_, _, columns, methods) in RUNS.items()
+        if other in methods and run in (None, name)
+        for labels, ours, theirs in zip(columns, methods["CRC"], methods[other], strict=True)
+    ]
