@@ -1,8 +1,8 @@
 r"""How many steps gradient descent takes under a fixed kernel, and the bound that the smallest eigenvalue gives.
 
 With the label measure $\mu$ of kernel and residual, $E_t^2 = \int(1-\eta\lambda)^{2t}d\mu$ (`altheory.spectra`). For
-$0 < \eta\lambda_{\max}\le1$ it falls, at least like $(1-\eta\lambda_{\min})^{2t}$, so the share p of $E_0^2$ is reached after at
-most
+$0 < \eta\lambda_{\max}\le1$ it falls, at least like $(1-\eta\lambda_{\min})^{2t}$, so the share p of $E_0^2$ is reached after
+at most
 
 $$t = \Big\lceil\frac{\log(1/p)}{-2\log(1-\eta\lambda_{\min})}\Big\rceil$$
 
@@ -49,8 +49,8 @@ def steps_to(measure: LabelMeasure, share: float, eta: float) -> Int[Tensor, "*b
     top = 8 * torch.finfo(lam.dtype).eps
     if not eta > 0 or bool((eta * lam < -top).any()) or bool((eta * lam > 2 + top).any()):
         raise InputError(
-            f"`eta` is {eta!r} with eigenvalues from {float(lam.min()):.3g} to {float(lam.max()):.3g}, but a falling error wants "
-            "0 <= eta * lambda <= 2 for all of them; pass a smaller step size."
+            f"`eta` is {eta!r} with eigenvalues from {float(lam.min()):.3g} to {float(lam.max()):.3g}, but "
+            "a falling error wants 0 <= eta * lambda <= 2 for all of them; pass a smaller step size."
         )
     logs = torch.log((1 - eta * lam).abs())
     goal = share * w.sum(-1)
@@ -88,8 +88,8 @@ def steps_bound(lowest: Float[ArrayLike, "*batch"], share: Any, eta: Any) -> Flo
         _check(p)
         if bool(((x < 0) | (x >= 1)).any()):
             raise InputError(
-                f"`eta` * `lowest` goes from {float(x.min()):.3g} to {float(x.max()):.3g} but at least 0 and below 1 is wanted; "
-                "pass a smaller step size."
+                f"`eta` * `lowest` goes from {float(x.min()):.3g} to {float(x.max()):.3g} but at least 0 and below 1 is "
+                "wanted; pass a smaller step size."
             )
     return torch.log(p) / (2 * torch.log1p(-x))
 
