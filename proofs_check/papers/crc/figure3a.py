@@ -43,9 +43,9 @@ def error_left(lam: Tensor, w: Tensor, t: Tensor, eta: Tensor) -> Tensor:
     reading="loss sum (f - y)^2 / 2, fixed kernel, eta lambda_max at most 1",
     lam=D.spectrum("n", lo=0.0, hi=2.0),
     w=D.nonneg("n"),
-    t=D.integer(0, 30),
+    t=D.integer(0, 12),
     eta=D.step_size("lam", D.interval(0, 1)),
-    dims={"n": (1, 5)},
+    dims={"n": (1, 4)},
     assumes=[error_left],
     mutants={"rate 2.02": dict(rate=2.02), "rate 2.5": dict(rate=2.5)},
 )
