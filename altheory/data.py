@@ -89,6 +89,33 @@ def load(spec: str | os.PathLike[str]) -> Dataset:
     return _dataset(name, X, y)
 
 
+def two_moons(n: int, *, noise: float = 0.1, seed: int) -> Dataset:
+    r"""Two interlocked half circles in the plane, the toy set of semi-supervised learning.
+
+    Class 0 lies along $(\cos a, \sin a)$, class 1 along $(1-\cos a, \frac12-\sin a)$, a equally spaced from 0 to $\pi$; every
+    coordinate is perturbed.
+
+    Args:
+        n: How many points; even, half of them in each class, in order of a.
+        noise: Standard deviation of the perturbation.
+        seed: Seed of the perturbation.
+
+    Returns:
+        The data set, class 0 first.
+
+    Raises:
+        InputError: n is odd or below 4, or the noise is negative.
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 4 or n % 2:
+        raise InputError(f"`n` is {n!r} but an even integer of at least 4 is wanted; pass such an integer.")
+    if not 0 <= noise < np.inf:
+        raise InputError(f"`noise` is {noise!r} but a finite number of at least 0 is wanted; pass such a number.")
+    a = np.linspace(0, np.pi, n // 2)
+    moons = [np.stack([np.cos(a), np.sin(a)], 1), np.stack([1 - np.cos(a), 0.5 - np.sin(a)], 1)]
+    X = np.concatenate(moons) + noise * np.random.default_rng(seed).standard_normal((n, 2))
+    return Dataset("two moons", X, np.repeat(np.arange(2, dtype=np.int64), n // 2), np.array(["0", "1"]))
+
+
 def _npz(name: str) -> tuple[Any, Any]:
     """The arrays X and y of an npz file."""
     try:

@@ -1,13 +1,15 @@
-r"""Kendall's rank correlation, one long pair or many short ones, and a test whose unit is the replicate.
+r"""Kendall's and Spearman's rank correlations, and a test whose unit is the replicate.
 
 With $P$ concordant and $Q$ discordant pairs among the $n(n-1)/2$ pairs of positions, and $n_x$, $n_y$ the pairs that are
 not tied in x, in y,
 
 $$\tau_a = \frac{P-Q}{n(n-1)/2},\qquad \tau_b = \frac{P-Q}{\sqrt{n_xn_y}} .$$
 
-$\tau_b$ is undefined (NaN) where all of x or all of y are tied. Without ties both are the same number.
+$\tau_b$ is undefined (NaN) where all of x or all of y are tied. Without ties both are the same number. Spearman's $\rho$ is the
+ordinary correlation of the ranks.
 
-Source: Kendall, Biometrika 30 (1938) 81 and 33 (1945) 239 (ties); used by dynamicAL (ICLR 2022 submission), section 4.3.
+Source: Spearman, Amer. J. Psychol. 15 (1904) 72; Kendall, Biometrika 30 (1938) 81 and 33 (1945) 239 (ties);
+used by dynamicAL (ICLR 2022 submission), section 4.3.
 """
 
 from __future__ import annotations
@@ -63,6 +65,39 @@ def kendall_tau(
     if is_exact(first) or is_exact(second) or n <= _PAIRS_LIMIT:
         return _by_pairs(first, second, variant)
     return _by_sorting(first, second, variant)
+
+
+def spearman_rho(x: Float[ArrayLike, "*batch n"], y: Float[ArrayLike, "*batch n"]) -> Float[Tensor, "*batch"]:
+    r"""Spearman's $\rho$ between x and y along the last dimension: the correlation of the ranks, tied values sharing theirs.
+
+    Args:
+        x: (..., n), n >= 2.
+        y: (..., n), broadcast with x.
+
+    Returns:
+        (...,) from -1 to 1; NaN where all of x or all of y are tied.
+
+    Raises:
+        InputError: Fewer than two values, lengths or dtypes that differ, entries that are not finite.
+    """
+    first, second = as_tensors(x=x, y=y)
+    n = first.shape[-1] if first.ndim else 0
+    if n < 2 or second.ndim == 0 or second.shape[-1] != n:
+        raise InputError(
+            f"`x` and `y` have shapes {tuple(first.shape)} and {tuple(second.shape)} but (..., n) with the same n >= 2 are "
+            "wanted; pass one value of each for every item."
+        )
+    a, b = (_centred_ranks(v) for v in (first, second))
+    size = torch.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return ((a * b).sum(-1) / size).clamp(-1, 1)
+
+
+def _centred_ranks(v: Tensor) -> Tensor:
+    """Average ranks less their mean: half of (values below less values above)."""
+    ordered = torch.sort(v, -1).values
+    below = torch.searchsorted(ordered.contiguous(), v.contiguous())
+    up_to = torch.searchsorted(ordered.contiguous(), v.contiguous(), right=True)
+    return (below + up_to - v.shape[-1]).to(v.dtype) / 2
 
 
 def _by_pairs(x: Any, y: Any, variant: str) -> Any:

@@ -41,14 +41,19 @@ class Judged:
 
 
 def is_statistical(claim: Claim, batch: Batch) -> bool:
-    """Whether the claim's body returns an event, a rate or a measurement on this batch."""
-    return isinstance(returned_by(claim, batch), Statistical)
+    """Whether the claim's body returns an event, a rate or a measurement on this batch; one that says so is not run to know."""
+    return says_statistical(claim) or isinstance(returned_by(claim, batch), Statistical)
 
 
 def says_statistical(claim: Claim) -> bool:
     """Whether the body's return annotation says that statistics judge the claim; nothing is run."""
+    return _said(claim) in {"Event", "Rate", "Measurement"}
+
+
+def _said(claim: Claim) -> str:
+    """The name of the type that the body is annotated to return."""
     said = claim.body.__annotations__.get("return", "")
-    return (said if isinstance(said, str) else said.__name__) in {"Event", "Rate", "Measurement"}
+    return said if isinstance(said, str) else getattr(said, "__name__", "")
 
 
 def judge(claim: Claim, place: Place, budget: Budget, variant: str = "") -> tuple[Judged, Evidence]:
@@ -61,8 +66,10 @@ def judge(claim: Claim, place: Place, budget: Budget, variant: str = "") -> tupl
     setting = claim.settings[0]
     stream = (claim.experiment, "") if claim.experiment else (claim.id, variant)
     generator = place.generator(*stream, "trials")
-    kind = returned_by(claim, draw_random(claim, setting, place, generator, 2))
-    count = budget.trials if isinstance(kind, Event) else budget.seeds
+    few = draw_random(claim, setting, place, generator, 2)
+    # an experiment is not run twice to learn what its annotation says
+    event = _said(claim) == "Event" if says_statistical(claim) else isinstance(returned_by(claim, few), Event)
+    count = budget.trials if event else budget.seeds
     batch = draw_random(claim, setting, place, generator, count)
     inside = batch.rows(admissible(claim, batch))
     evidence = Evidence("trials", setting.name, instances=count, admissible=len(inside), device=str(place.device))
@@ -76,6 +83,11 @@ def judge(claim: Claim, place: Place, budget: Budget, variant: str = "") -> tupl
 
 
 def _judged(claim: Claim, returned: Any, batch: int, seed: int) -> Judged:
+    if not isinstance(returned, Statistical):
+        raise ClaimFault(
+            f"{claim.id} returned {type(returned).__name__}, but its annotation says {_said(claim) or 'nothing'}: return what "
+            "event, rate or measurement gives, or correct the annotation."
+        )
     numbers: dict[str, Any]
     if isinstance(returned, Event):
         ok = _shaped(claim, "ok", returned.ok, (batch,))

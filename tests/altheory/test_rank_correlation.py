@@ -15,7 +15,7 @@ from scipy import stats
 
 import altheory as al
 from altheory import rank_correlation
-from altheory.rank_correlation import kendall_tau, replicate_test
+from altheory.rank_correlation import kendall_tau, replicate_test, spearman_rho
 
 
 def counted(x, y, variant="b"):
@@ -131,3 +131,22 @@ def test_the_replicate_test_refuses():
         replicate_test([0.1], draws=0)
     with pytest.raises(al.InputError, match="NaN"):
         replicate_test([math.nan])
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_spearmans_rho_agrees_with_scipy_also_in_batches(ties):
+    generator = np.random.default_rng(5)
+    x, y = generator.normal(size=(2, 3, 40))
+    y = y + x
+    if ties:
+        x, y = np.round(x), np.round(y)
+    wanted = [stats.spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(spearman_rho(x, y), wanted, rtol=1e-13)
+    assert spearman_rho(x[0], x[0] ** 3).item() == 1.0
+    assert math.isnan(spearman_rho([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).item())
+
+
+@pytest.mark.parametrize(("x", "y"), [([1.0], [1.0]), ([1.0, 2.0], [1.0, 2.0, 3.0]), ([1.0, math.inf], [1.0, 2.0])])
+def test_spearmans_rho_refuses_what_it_cannot_rank(x, y):
+    with pytest.raises(al.InputError):
+        spearman_rho(x, y)

@@ -7,8 +7,9 @@ import json
 import torch
 from claim_tools import command, made, written
 
-from proofs_check import check, event, measurement, rate
+from proofs_check import check, event, leq, measurement, rate
 from proofs_check import domains as D
+from proofs_check.relations import Measurement
 
 SEED = D.integer(0, 10**9)
 
@@ -66,6 +67,26 @@ def test_a_measurement_is_reproduced_or_not():
     assert result.verdict == "reproduced"
     assert result.mutants["too high"].killed
     assert check(made(lambda seed: mean(seed, low=0.55), seed=SEED), device="cpu").verdict == "not-reproduced"
+
+
+def test_an_experiment_that_says_what_it_is_runs_once():
+    sizes = []
+
+    def counted(seed: torch.Tensor) -> Measurement:
+        sizes.append(len(seed))
+        return measurement(draws(seed, 500).mean(1), expect=(0.4, 0.6))
+
+    assert check(made(counted, seed=SEED), device="cpu").verdict == "reproduced"
+    assert sizes == [5]
+
+
+def test_an_annotation_that_lies_is_the_claims_error():
+    def lies(seed: torch.Tensor) -> Measurement:
+        return leq(seed, seed + 1)
+
+    result = check(made(lies, seed=SEED), device="cpu")
+    assert result.verdict == "error"
+    assert "annotation says Measurement" in result.reason()
 
 
 def test_wrong_shapes_are_the_claims_error():
