@@ -115,7 +115,7 @@ class LookAhead:
         $$F' = H+b\,(y-H(j))^\top,\quad G' = 0,\quad S' = S-sb^\top,\quad V' = [V-v_jb^\top;\ b^\top]:$$
 
         $O(U^2+LU+UC)$, where eq. (11) solves again. The model is then the linear one, which has converged. Candidate j leaves
-        the pool: its rows and columns become 0.
+        the pool: its rows and columns become 0, and its outputs are no longer followed.
 
         Args:
             j: Its number.
