@@ -345,8 +345,17 @@ def from_network(
 def one_hot(name: str, Y: Any, classes: int, like: Tensor) -> Tensor:
     """Labels (n, C): as they are, or of n integer classes.
 
+    Args:
+        name: What they are called in messages.
+        Y: (n, C) numbers, or (n,) classes 0 to C - 1.
+        classes: C.
+        like: What they are used with (dtype and device).
+
+    Returns:
+        (n, C).
+
     Raises:
-        InputError: Classes out of range.
+        InputError: Classes out of range, or labels that do not fit `like`.
     """
     values = as_tensor(name, Y, ndim=(1, 2), layout="(n, C) or (n,)", like=("F", like))
     if values.ndim == 2:

@@ -51,6 +51,32 @@ def test_a_network_is_its_tangent_kernel(logit):
     torch.testing.assert_close(most_likely_change(from_network(module, X[:5], y, X[5:], logit=logit)), wanted)
 
 
+@pytest.mark.parametrize("logit", ["pairs", 1, "mean"])
+def test_the_linearisation_trained(logit):
+    """Least squares, and a flow in small steps, in the parameters of the linearisation."""
+    net, X, y = network()
+    J, F, Y = jacobian(net, X), net(X), torch.eye(3, dtype=D)[y]
+    if logit == "pairs":
+        A, r = J[:5].flatten(0, 1), (Y - F[:5]).flatten()
+        converged = F[5:] + (J[5:].flatten(0, 1) @ (torch.linalg.pinv(A) @ r)).reshape(6, 3)
+        theta = torch.zeros(A.shape[1], dtype=D)
+        for _ in range(7):
+            theta = theta + 0.1 * A.T @ (r - A @ theta)
+        descent = F[5:] + (J[5:].flatten(0, 1) @ theta).reshape(6, 3)
+    else:
+        K = torch.einsum("ikp,jkp->kij", J, J)
+        K = K.mean(0) if logit == "mean" else K[logit]
+        converged = F[5:] + K[5:, :5] @ torch.linalg.solve(K[:5, :5], Y - F[:5])
+        c = torch.zeros(5, 3, dtype=D)
+        for _ in range(7):
+            c = c + 0.1 * (Y - F[:5] - K[:5, :5] @ c)
+        descent = F[5:] + K[5:, :5] @ c
+    for labels in (y, Y):
+        torch.testing.assert_close(al.lookahead.linearised_outputs(net, X[:5], labels, X[5:], logit=logit), converged)
+    how = al.lookahead.Descent(0.1, 7)
+    torch.testing.assert_close(al.lookahead.linearised_outputs(net, X[:5], y, X[5:], logit=logit, how=how), descent)
+
+
 def test_descent_in_minibatches_is_the_loop_by_hand():
     net, X, y = network()
     found = sgd(net, X[:5], y, lr=0.05, epochs=3, batch=2, seed=7)
@@ -125,6 +151,8 @@ def test_costs():
         (lambda n, X, y: from_network(n, X[:5], y[:4], X[5:]), "`Y` has shape"),
         (lambda n, X, y: from_network(n, X[:5, :3], y, X[5:]), "d = 4"),
         (lambda n, X, y: from_network(3, X[:5], y, X[5:]), "torch.nn.Module"),
+        (lambda n, X, y: al.lookahead.linearised_outputs(n, X[:5], y, X[5:], logit=3), "a number from 0 to 2"),
+        (lambda n, X, y: al.lookahead.linearised_outputs(n, X[:5], y[:2], X[5:]), "one row a point"),
         (lambda n, X, y: sgd(n, X[:5], y, lr=1e60, seed=0), "diverges"),
         (lambda n, X, y: sgd(n, X[:5], y, lr=0.1, epochs=0, seed=0), "`epochs`"),
         (lambda n, X, y: sgd(n, X[:5], y[:3], lr=0.1, seed=0), "one row a point"),
