@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from altheory._inputs import InputError
-from altheory.lookahead._candidates import one_hot
 from altheory.lookahead._filters import Converged, Filter
+from altheory.lookahead._pools import one_hot
 from altheory.networks import TwoLayerNet
 from altheory.training._kernel_form import Space
 

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from altheory._inputs import InputError, as_tensors, check_integer, is_exact
-from altheory.lookahead._candidates import LookAhead, from_kernels
+from altheory.lookahead._candidates import LookAhead
 from altheory.lookahead._gaps import RULES, class_probabilities, label_gaps
+from altheory.lookahead._pools import from_kernels
 from altheory.training._workers import Workers
 
 if TYPE_CHECKING:
