@@ -199,7 +199,8 @@ class LookAhead:
             error = projection_error if self.projected else schur_error
             sizes, kappa = self.diagonals
             bound = error(sizes[..., None, :], kappa, self.V.mT)
-            low = u < -100 * bound
+            most = torch.maximum(sizes.amax(-1), kappa.amax(-1))[..., None]
+            low = u < -100 * schur_error(most[..., None].expand_as(self.V.mT), most.expand_as(u), self.V.mT)
         if bool(low.any()):
             raise InputError(
                 f"the kernel of the labelled points and candidate {int(low.nonzero()[0][-1])} has the Schur complement "

@@ -95,6 +95,12 @@ def test_features_in_the_span(J, L):
     assert bool(schur(*given[:3]).independent) == independent
 
 
+def test_the_printed_form_says_nothing_about_duplicates():
+    given = (one(2)[None, None], row([2]), one(2), one(2)[None, None], row([2]), row([0]), one(1))
+    assert printed_block_update(*given).tolist() == [0]
+    assert block_update(*given).tolist() == [0.5]
+
+
 def test_equal_points_get_their_mean_label():
     K = torch.ones(3, 3, dtype=D)
     labels = row([0, 1, 5])

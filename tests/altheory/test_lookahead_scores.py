@@ -303,6 +303,17 @@ def test_gradients():
     assert torch.autograd.gradcheck(score, (J.requires_grad_(), F.requires_grad_()), atol=1e-5)
 
 
+def test_rounding_is_not_taken_for_a_kernel_that_is_none():
+    """Entries wrong by some ulp of the largest one: u of a small point may be negative, and is unresolved, not refused."""
+    K, J, Y, F = pool(L=3, U=4, P=9, seed=12)
+    J[5] = 1e-9 * J[0]
+    K = J @ J.T
+    K[5, 5] -= 1e-16 * K.max()
+    ahead = from_kernels(*blocks(K, 3), Y, F[:3], F[3:])
+    assert float(ahead.u[2]) < 0
+    assert ahead.resolved.tolist() == [True, True, False, True]
+
+
 def test_one_step():
     _, K, _, Y, F = made()
     outputs, kernel = F[6:], K[6:, 6:]
