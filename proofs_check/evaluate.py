@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -156,11 +157,16 @@ def _call(function: Callable[..., Any], values: Mapping[str, Tensor], constants:
 
 def named(function: Callable[..., Any], values: Mapping[str, Any], constants: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments and constants that the function names (all of them if it takes ``**kwargs``)."""
-    parameters = inspect.signature(function).parameters.values()
+    names = _parameters(function)
     everything = {**values, **constants}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return everything
-    return {p.name: everything[p.name] for p in parameters if p.name in everything}
+    return everything if names is None else {name: everything[name] for name in names if name in everything}
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """The names of its parameters; None for a function with ``**kwargs``."""
+    parameters = inspect.signature(function).parameters.values()
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
 
 
 def _line(fault: Exception, function: Callable[..., Any]) -> str:
