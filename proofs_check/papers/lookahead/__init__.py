@@ -4,7 +4,7 @@ Retraining on one more label approximated by the empirical neural tangent kernel
 """
 
 #: the modules in the paper's order
-_ORDER = (
+ORDER = (
     # section 3 and appendix A: training in turn
     "eq4", "eq5", "eq6", "theorem31", "theorem31_needs", "ridge", "remark_a1", "eq16", "eq24", "eq27", "eq10",
 )  # fmt: skip

@@ -28,6 +28,12 @@ def square(v: Tensor) -> Tensor:
     return (v * v).sum(-1)
 
 
+def in_units_of(J: Tensor, time: Tensor) -> Tensor:
+    """The time divided by the trace of JJ', so that the exponentials stay in range; unchanged where J = 0."""
+    size = square(J.flatten(1))
+    return time / torch.where(size > 0, size, torch.ones_like(size))
+
+
 def eye(n: int) -> Tensor:
     """The identity, in float64."""
     return torch.eye(n, dtype=torch.float64)

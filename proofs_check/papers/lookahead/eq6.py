@@ -9,7 +9,7 @@ import altheory as al
 from altheory.lookahead import Converged, Flow
 from proofs_check import all_of, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.lookahead._settings_training import SOURCE, flow_everywhere, quadratic, square, times
+from proofs_check.papers.lookahead._settings_training import SOURCE, flow_everywhere, in_units_of, quadratic, square, times
 from proofs_check.relations import Relation
 
 EQ6 = f"{SOURCE}, section 3, eq. (6)"
@@ -44,7 +44,7 @@ def eq6_as_printed(
     Tight at: one training point and x equal to it.
     """
     K, cross = J @ J.mT, times(J, phi)
-    t = time / square(J.flatten(1))
+    t = in_units_of(J, time)
     everything = torch.cat([J, phi[:, None, :]], -2)
     f_all, y_all = torch.cat([f, f_x[:, None]], -1), torch.cat([y, 0 * f_x[:, None]], -1)
     now = flow_everywhere(everything @ everything.mT, f_all, y_all, t)[:, -1]

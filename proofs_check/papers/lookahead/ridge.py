@@ -45,9 +45,7 @@ def ridge(
     step = torch.linalg.solve(prior + new.mT @ new, times(new.mT, z - times(new, first))[..., None])[..., 0]
     features = torch.cat([J, new, phi[:, None, :]], -2)
     labels = torch.cat([y, z, 0 * c[:, None]], -1)
-    whole = al.lookahead.train(
-        features @ features.mT, times(features, start), labels, range(features.shape[-2] - 1), Ridge(c)
-    )
+    whole = al.lookahead.train(features @ features.mT, times(features, start), labels, range(features.shape[-2] - 1), Ridge(c))
     return eq((phi * (first + step)).sum(-1), whole[:, -1], names=["f(x), one set after the other", "f(x), all at once"])
 
 

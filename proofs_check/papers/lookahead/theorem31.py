@@ -20,10 +20,12 @@ from proofs_check.papers.lookahead._settings_training import (
     chosen,
     descent_everywhere,
     flow_everywhere,
+    in_units_of,
     quadratic,
     square,
     times,
 )
+from proofs_check.papers.lookahead._warm_networks import WIDTHS, gap
 from proofs_check.relations import Rate, Relation
 
 THEOREM = f"{SOURCE}, Theorem 3.1 and Theorem A.2"
@@ -231,7 +233,7 @@ def theorem31_finite_time_bound(
 
     Tight at: a along the eigenvector of $\lambda_{\min}$ and the features of x along $J^\top a$.
     """
-    K, t = J @ J.mT, time / square(J.flatten(1))
+    K, t = J @ J.mT, in_units_of(J, time)
     gap = al.lookahead.warm_start_gap(times(J, phi)[:, None, :], K, a, Flow(t))[:, 0]
     lowest = torch.amin(torch.linalg.eigvalsh(K), -1)
     bound = square(phi) * torch.exp(-2 * speed * t * lowest) * quadratic(K, a)
@@ -240,29 +242,10 @@ def theorem31_finite_time_bound(
 
 # networks
 
-WIDTHS = (32, 64, 128, 256)
-NETWORKS, TRAINING = 4, 60
-
-
-def _gap(seed: int, width: int) -> float:
-    """Mean square of warm - cold at six points, for a tanh network, three labelled points in dimension 6, two of them first."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.linalg.qr(torch.randn(6, 6, generator=generator, dtype=torch.float64))[0]
-    y = 2 * torch.rand(3, 1, generator=generator, dtype=torch.float64) - 1
-    probes = torch.randn(6, 6, generator=generator, dtype=torch.float64) / 6**0.5
-    total = 0.0
-    for _ in range(NETWORKS):
-        net = al.TwoLayerNet(6, width, activation="tanh", train_output=True, antisymmetric=False, seed=generator)
-        first = al.training.gradient_descent(net, x[:2], y[:2], 1.0, TRAINING).net
-        warm = al.training.gradient_descent(first, x[:3], y, 1.0, TRAINING).net
-        cold = al.training.gradient_descent(net, x[:3], y, 1.0, TRAINING).net
-        total += float((warm(probes) - cold(probes)).square().mean())
-    return (total / NETWORKS) ** 0.5
-
 
 @remembered
 def _gaps(seed: Tensor) -> Tensor:
-    return torch.tensor([[_gap(s, m) for m in WIDTHS] for s in seed.tolist()], dtype=torch.float64)
+    return torch.tensor([[gap(s, m) for m in WIDTHS] for s in seed.tolist()], dtype=torch.float64)
 
 
 @claim(
