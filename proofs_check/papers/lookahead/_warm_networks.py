@@ -1,7 +1,7 @@
 r"""Many tanh networks at once, trained on two labelled points, then on three, beside a cold start on the three.
 
-$f(x) = m^{-1/2}\sum_ja_j\tanh(w_j\cdot x)$ with both layers trained, standard normal at the start. The points are orthonormal, which
-makes the tangent kernel well conditioned: twenty steps of size 1 reach the labels to rounding.
+$f(x) = m^{-1/2}\sum_ja_j\tanh(w_j\cdot x)$ with both layers trained, standard normal at the start. The points are orthonormal,
+which makes the tangent kernel well conditioned: twenty steps of size 1 reach the labels to rounding.
 """
 
 from __future__ import annotations

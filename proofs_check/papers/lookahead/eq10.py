@@ -1,4 +1,4 @@
-r"""Equations (4) and (10) side by side: the linearised network after training, and what becomes of it in the limit of large width."""
+r"""Equation (10): the linearised network after training, and, beside eq. (4), what becomes of it as the width grows."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _limits(J: Tensor, phi: Tensor, r: Tensor, c: Tensor, pull: Tensor, share: f
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def eq10_as_printed(J: Tensor, phi: Tensor, r: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""The network linearised at $\theta_0$, with two outputs and $r = Y-f_0(X)$, trained to the end has
-    $f^{lin}(x) = f_0(x)+\Theta_0(x,X)\,\Theta_0(X,X)^{-1}r$, $\Theta_0 = \nabla f_0\nabla f_0^\top$ over all pairs of outputs, if
+    r"""The network linearised at $\theta_0$, with two outputs and $r = Y-f_0(X)$, trained to the end has $f^{lin}(x) =
+    f_0(x)+\Theta_0(x,X)\,\Theta_0(X,X)^{-1}r$, $\Theta_0 = \nabla f_0\nabla f_0^\top$ over all pairs of outputs, if
     $\Theta_0(X,X)$ is invertible.
 
     Proof: gradient flow stays in the row span of the gradients J and ends at the least-squares solution there,
@@ -127,8 +127,8 @@ def _predicted(K: Tensor, y: Tensor) -> Tensor:
     mutants={"rate -0.75": dict(exponent=-0.75), "rate -1": dict(exponent=-1.0)},
 )
 def eq4_rate(seed: Tensor, *, exponent: float = -0.5) -> Rate:
-    r"""For relu networks with both layers trained, the entries of $\Theta_0-\mathcal{K}$ fall as $m^{-1/2}$ with the width m (from 64
-    to 4096).
+    r"""For relu networks with both layers trained, the entries of $\Theta_0-\mathcal{K}$ fall as $m^{-1/2}$ with the width m
+    (from 64 to 4096).
 
     Proof: each is a mean of m independent terms.
     """
@@ -146,10 +146,10 @@ def eq4_rate(seed: Tensor, *, exponent: float = -0.5) -> Rate:
     mutants={"rate -1": dict(exponent=-1.0), "no fall": dict(exponent=0.0)},
 )
 def eq10_limit(seed: Tensor, *, exponent: float = -0.5) -> Rate:
-    r"""From $f_0 = 0$ the predictions of eq. (10) with $\Theta_0$ differ from those of eq. (6) with $\mathcal{K}$ by $O(m^{-1/2})$ (eight
-    labelled points, ten others; m from 64 to 4096).
+    r"""From $f_0 = 0$ the predictions of eq. (10) with $\Theta_0$ differ from those of eq. (6) with $\mathcal{K}$ by
+    $O(m^{-1/2})$ (eight labelled points, ten others; m from 64 to 4096).
 
-    Notes: convergence of the kernel for all times of training is shown in probability (Jacot et al.), almost surely for the start
-    only (Yang). The prediction needs $\lambda_{\min}(\mathcal{K}) > 0$ besides.
+    Notes: convergence of the kernel for all times of training is shown in probability (Jacot et al.), almost surely for the
+    start only (Yang). The prediction needs $\lambda_{\min}(\mathcal{K}) > 0$ besides.
     """
     return rate(WIDTHS, distances(seed).predictions, exponent=exponent, tolerance=0.15)

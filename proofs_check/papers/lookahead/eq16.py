@@ -41,8 +41,9 @@ def inner(d: Tensor, g: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "one percent faster than it is": dict(least=1.01)},
 )
 def eq16(K: Tensor, f: Tensor, y: Tensor, *, share: float = 1.0, least: float = 0.0) -> Relation:
-    r"""Along $\partial_tf = -\nabla_{\mathcal{K}}C$, $\nabla_{\mathcal{K}}C(x) = \frac1N\sum_j\mathcal{K}(x,x_j)d(x_j)$, the cost
-    changes at the rate $\partial_tC = -\langle d,\nabla_{\mathcal{K}}C\rangle_{p^{in}} = -\frac{1}{N^2}d^\top\mathcal{K}d \le 0$.
+    r"""Along $\partial_tf = -\nabla_{\mathcal{K}}C$, $\nabla_{\mathcal{K}}C(x) = \frac1N\sum_j\mathcal{K}(x,x_j)d(x_j)$, the
+    cost changes at the rate $\partial_tC = -\langle d,\nabla_{\mathcal{K}}C\rangle_{p^{in}} = -\frac{1}{N^2}d^\top\mathcal{K}d
+    \le 0$.
 
     In the paper: the last two are not there; the first is eq. (16).
 
@@ -122,8 +123,8 @@ def eq20_as_printed(f: Tensor, y: Tensor, g: Tensor, *, half: float = 0.5) -> Re
     mutants={"one percent more": dict(two=2.02), "one percent less": dict(two=1.98)},
 )
 def eq20(f: Tensor, y: Tensor, g: Tensor, *, two: float = 2.0) -> Relation:
-    r"""$\langle d,f\rangle_{p^{in}} = \frac1N\sum_id(x_i)f(x_i) = \partial_fC$ for all f with $d(x_i) = 2(f_t(x_i)-y_i)$, points
-    distinct.
+    r"""$\langle d,f\rangle_{p^{in}} = \frac1N\sum_id(x_i)f(x_i) = \partial_fC$ for all f with $d(x_i) = 2(f_t(x_i)-y_i)$,
+    points distinct.
     """
     return _direction(two, f, y, g)
 

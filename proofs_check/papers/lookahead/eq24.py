@@ -1,8 +1,8 @@
 r"""Equations (24) to (26): the flow of the outputs in the proof of Theorem A.2, its time constants and signs.
 
 The cost is $C(f) = \frac1N\sum_{j}(f(x_j)-y_j)^2$, so the flow runs at the rate 2/N of that of eq. (5), which is for
-$\frac12\sum_j(f(x_j)-y_j)^2$. The appendix prints 1/(2N) in (24) and 1 in (25) and (26). At $t = \infty$ all agree; at finite times none
-do, but for N = 2 in (25).
+$\frac12\sum_j(f(x_j)-y_j)^2$. The appendix prints 1/(2N) in (24) and 1 in (25) and (26). At $t = \infty$ all agree; at finite
+times none do, but for N = 2 in (25).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _trained(K: Tensor) -> int:
 
 
 def _velocity(K: Tensor, f: Tensor, y: Tensor) -> Tensor:
-    r"""$-\nabla_{\mathcal{K}}C(x)$: minus the derivative of the cost in the direction $\mathcal{K}(x,\cdot)$, by an exact difference."""
+    r"""$-\nabla_{\mathcal{K}}C(x)$: minus the slope of C in the direction $\mathcal{K}(x,\cdot)$, an exact difference."""
     X = slice(0, _trained(K))
     gap, move = (f - y)[:, X], K[:, -1, X]
     return -(square(gap + move) - square(gap - move)) / (2 * _trained(K))
@@ -355,9 +355,9 @@ def eq26_as_printed(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, rate: float =
     mutants={"the clock one percent fast": dict(rate=2.02), "the integral one percent too large": dict(share=1.01)},
 )
 def eq26(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, rate: float = 2.0, share: float = 1.0) -> Relation:
-    r"""The flow of C has $f_t(x) = f_0(x)-\frac2N\sum_j\mathcal{K}(x,x_j)\int_0^t(f_s(x_j)-f^*(x_j))ds
-    = f_0(x)+\mathcal{K}(x,X)\,\phi_{2t/N}(\mathcal{K})\,(f^*(X)-f_0(X))$, $\phi_t(\mathcal{K}) = \int_0^te^{-s\mathcal{K}}ds$, for
-    every positive semidefinite kernel.
+    r"""The flow of C has $f_t(x) = f_0(x)-\frac2N\sum_j\mathcal{K}(x,x_j)\int_0^t(f_s(x_j)-f^*(x_j))ds =
+    f_0(x)+\mathcal{K}(x,X)\,\phi_{2t/N}(\mathcal{K})\,(f^*(X)-f_0(X))$, $\phi_t(\mathcal{K}) = \int_0^te^{-s\mathcal{K}}ds$,
+    for every positive semidefinite kernel.
     """
     N = _trained(K)
     now = flow_everywhere(K, f, y, 2 / N * t)[:, -1]
@@ -379,7 +379,8 @@ def eq26(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, rate: float = 2.0, share
 )
 def eq26_end(K: Tensor, f: Tensor, y: Tensor, rate: Tensor, *, share: float = 1.0) -> Relation:
     r"""For every rate $c > 0$ the flow $\partial_tf_t(x) = -c\,\mathcal{K}(x,X)(f_t(X)-f^*(X))$ ends at
-    $f_0(x)+\mathcal{K}(x,X)\,\mathcal{K}^+(f^*(X)-f_0(X))$: $c\,\mathcal{K}(x,X)\,(c\,\mathcal{K})^+ = \mathcal{K}(x,X)\,\mathcal{K}^+$.
+    $f_0(x)+\mathcal{K}(x,X)\,\mathcal{K}^+(f^*(X)-f_0(X))$: $c\,\mathcal{K}(x,X)\,(c\,\mathcal{K})^+ =
+    \mathcal{K}(x,X)\,\mathcal{K}^+$.
 
     Notes: which is why the wrong constants of (20) to (26) do no harm to Theorem A.2.
     """

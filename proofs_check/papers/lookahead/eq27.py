@@ -70,7 +70,8 @@ def eq27(K: Tensor, f: Tensor, y: Tensor, *, off: float = 0.0, share: float = 1.
 )
 def eq28(K: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
     r"""$A = \mathcal{K}(x,X)-\mathcal{K}(x,X')\mathcal{K}_{S'}^{-1}\mathcal{K}(X',X) = 0$ for $X\subseteq X'$: for every c,
-    $\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\mathcal{K}_{S'}^{-1}\mathcal{K}(X',X)\,c$. Only the inclusion matters, not the indices.
+    $\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\mathcal{K}_{S'}^{-1}\mathcal{K}(X',X)\,c$. Only the inclusion matters, not the
+    indices.
     """
     n = K.shape[-1]
     old, new = slice(0, n - 2), slice(0, n - 1)
@@ -93,7 +94,8 @@ def eq28(K: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def eq28_singular(K: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""$\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\,\mathcal{K}_{S'}^+\,\mathcal{K}(X',X)\,c$ for every positive semidefinite kernel.
+    r"""$\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\,\mathcal{K}_{S'}^+\,\mathcal{K}(X',X)\,c$ for every positive semidefinite
+    kernel.
 
     Proof: $\mathcal{K}(X',x)$ lies in the range of $\mathcal{K}_{S'}$.
     """

@@ -34,10 +34,10 @@ def _neuron(w: Tensor, a: Tensor, x: Tensor, z: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "the second neuron one percent more often the first kind": dict(tilt=0.01)},
 )
 def eq4(W: Tensor, a: Tensor, p: Tensor, x: Tensor, z: Tensor, *, share: float = 1.0, tilt: float = 0.0) -> Relation:
-    r"""For $f(x) = m^{-1/2}\sum_ja_j\phi(w_j\cdot x)$ with both layers trained and identically distributed $(w_j,a_j)$, the mean of the
-    empirical kernel over initialisations is the kernel of eq. (4) at every width: $E\,\Theta_0(x,z) = E\,[\phi(w\cdot x)\phi(w\cdot z)
-    +a^2\phi'(w\cdot x)\phi'(w\cdot z)\langle x,z\rangle]$. Here m = 2, neurons of two kinds with probabilities p and 1 - p, so that
-    the left side is a sum over four networks, and $\phi(u) = u+u^2/2$.
+    r"""For $f(x) = m^{-1/2}\sum_ja_j\phi(w_j\cdot x)$ with both layers trained and identically distributed $(w_j,a_j)$, the
+    mean of the empirical kernel over initialisations is the kernel of eq. (4) at every width: $E\,\Theta_0(x,z) =
+    E\,[\phi(w\cdot x)\phi(w\cdot z) +a^2\phi'(w\cdot x)\phi'(w\cdot z)\langle x,z\rangle]$. Here m = 2, neurons of two kinds
+    with probabilities p and 1 - p, so that the left side is a sum over four networks, and $\phi(u) = u+u^2/2$.
 
     Proof: $\Theta_0$ is a mean of m terms with the same expectation.
 
@@ -62,14 +62,14 @@ def eq4(W: Tensor, a: Tensor, p: Tensor, x: Tensor, z: Tensor, *, share: float =
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def eq4_deep(x: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For $f(x) = a\,\phi(v\,w\,x)$ with $\phi(u) = u^2$ after a linear first layer, one neuron a layer, all weights standard normal and
-    trained, the mean of $\Theta_0(x,x)$ is that of infinite width: $11x^4$.
+    r"""For $f(x) = a\,\phi(v\,w\,x)$ with $\phi(u) = u^2$ after a linear first layer, one neuron a layer, all weights standard
+    normal and trained, the mean of $\Theta_0(x,x)$ is that of infinite width: $11x^4$.
 
     Counterexample: $x = 1$: the mean is $E[v^4w^4+4v^2w^4+4v^4w^2] = 9+12+12 = 33$; infinitely many neurons give
     $3+4+4 = 11$.
 
-    Notes: with n neurons a layer the difference is of order 1/n. The mean is computed by the three-point Gauss-Hermite rule in v and
-    in w, which integrates polynomials of degree 5 exactly.
+    Notes: with n neurons a layer the difference is of order 1/n. The mean is computed by the three-point Gauss-Hermite rule in
+    v and in w, which integrates polynomials of degree 5 exactly.
     """
     root = torch.sqrt(0 * x + 3)
     nodes, mass = [-root, 0 * root, root], [1 / 6, 2 / 3, 1 / 6]

@@ -65,8 +65,8 @@ def eq5_as_printed(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, clock: float =
     mutants={"the clock one percent fast": dict(clock=1.01), "the pull one percent too strong": dict(share=1.01)},
 )
 def eq5(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, clock: float = 1.0, share: float = 1.0) -> Relation:
-    r"""For every positive semidefinite kernel, with duplicated points and conflicting labels if need be:
-    $f_t(x) = f_0(x)+\mathcal{K}(x,X)\,\phi_t(\mathcal{K})\,(Y-f_0(X))$ with $\phi_t(\mathcal{K}) = \int_0^te^{-s\mathcal{K}}ds$.
+    r"""For every positive semidefinite kernel, with duplicated points and conflicting labels if need be: $f_t(x) =
+    f_0(x)+\mathcal{K}(x,X)\,\phi_t(\mathcal{K})\,(Y-f_0(X))$ with $\phi_t(\mathcal{K}) = \int_0^te^{-s\mathcal{K}}ds$.
 
     Proof: $\phi_t$ is entire, and $\phi_t(\mathcal{K}) = \mathcal{K}^{-1}(I-e^{-t\mathcal{K}})$ where the inverse exists; both
     sides solve the same linear equation.

@@ -35,9 +35,10 @@ SMALL = {"n": (2, 3)}
 def eq6_as_printed(
     J: Tensor, phi: Tensor, f: Tensor, y: Tensor, f_x: Tensor, time: Tensor, *, share: float = 1.0, speed: float = 1.0
 ) -> Relation:
-    r"""Let $\mathcal{K} = \mathcal{K}(X,X)$ be invertible and $f_\infty(x) = f_0(x)+\mathcal{K}(x,X)\,\mathcal{K}^{-1}(Y-f_0(X))$.
-    Along the flow $(f_t(x)-f_\infty(x))^2 \le \mathcal{K}(x,x)\,e^{-2t\lambda_{\min}}\,(Y-f_0)^\top\mathcal{K}^{-1}(Y-f_0)$, so
-    $f_t(x) \to f_\infty(x)$ for every x: eq. (6).
+    r"""Let $\mathcal{K} = \mathcal{K}(X,X)$ be invertible and $f_\infty(x) =
+    f_0(x)+\mathcal{K}(x,X)\,\mathcal{K}^{-1}(Y-f_0(X))$. Along the flow $(f_t(x)-f_\infty(x))^2 \le
+    \mathcal{K}(x,x)\,e^{-2t\lambda_{\min}}\,(Y-f_0)^\top\mathcal{K}^{-1}(Y-f_0)$, so $f_t(x) \to f_\infty(x)$ for every x: eq.
+    (6).
 
     Proof: the difference is $\mathcal{K}(x,X)\,\mathcal{K}^{-1}e^{-t\mathcal{K}}(Y-f_0)$; Cauchy and Schwarz.
 
@@ -70,10 +71,11 @@ def eq6_as_printed(
 )
 def eq6(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, share: float = 1.0, clock: float = 1.0) -> Relation:
     r"""For every positive semidefinite kernel and all labels, $f_\infty(x) = f_0(x)+\mathcal{K}(x,X)\,\mathcal{K}^+(Y-f_0(X))$
-    satisfies $f_t(x) = f_\infty(x)-\mathcal{K}(x,X)\,\mathcal{K}^+e^{-t\mathcal{K}}(Y-f_0(X))$: each mode of the last term decays,
-    so that $f_t(x)$ has the limit $f_\infty(x)$ at every x.
+    satisfies $f_t(x) = f_\infty(x)-\mathcal{K}(x,X)\,\mathcal{K}^+e^{-t\mathcal{K}}(Y-f_0(X))$: each mode of the last term
+    decays, so that $f_t(x)$ has the limit $f_\infty(x)$ at every x.
 
-    Proof: $\mathcal{K}(X,x)$ lies in the range of $\mathcal{K}$, where $\phi_t(\mathcal{K}) = \mathcal{K}^+(I-e^{-t\mathcal{K}})$.
+    Proof: $\mathcal{K}(X,x)$ lies in the range of $\mathcal{K}$, where $\phi_t(\mathcal{K}) =
+    \mathcal{K}^+(I-e^{-t\mathcal{K}})$.
 
     Notes: labels that no function of the kernel fits are fitted in the least-squares sense (lookahead.eq6.conflicting_labels).
     """
@@ -126,10 +128,11 @@ def eq6_conflicting_labels(K: Tensor, f: Tensor, y: Tensor, z: Tensor, *, first:
     mutants={"the new label weighs one percent more": dict(label=1.01), "the pull one percent too strong": dict(share=1.01)},
 )
 def eq7(K: Tensor, f: Tensor, y: Tensor, *, label: float = 1.0, share: float = 1.0) -> Relation:
-    r"""Train to the end on L, then from there to the end on $L^+ = L\cup\{(x',y')\}$. The result is
-    $f_{L^+}(x) = f_0(x)+\mathcal{K}(x,X^+)\,\mathcal{K}(X^+,X^+)^{-1}(Y^+-f_0(X^+))$, the kernel of L bordered by one row and column.
+    r"""Train to the end on L, then from there to the end on $L^+ = L\cup\{(x',y')\}$. The result is $f_{L^+}(x) =
+    f_0(x)+\mathcal{K}(x,X^+)\,\mathcal{K}(X^+,X^+)^{-1}(Y^+-f_0(X^+))$, the kernel of L bordered by one row and column.
 
-    Notes: needs $u = \mathcal{K}(x',x')-\mathcal{K}(x',X)\mathcal{K}^{-1}\mathcal{K}(X,x') > 0$; otherwise lookahead.eq7.singular.
+    Notes: needs $u = \mathcal{K}(x',x')-\mathcal{K}(x',X)\mathcal{K}^{-1}\mathcal{K}(X,x') > 0$; otherwise
+    lookahead.eq7.singular.
     """
     n = K.shape[-1]
     X = slice(0, n - 1)
@@ -161,9 +164,9 @@ def eq7(K: Tensor, f: Tensor, y: Tensor, *, label: float = 1.0, share: float = 1
 def eq7_singular(
     J: Tensor, mix: Tensor, phi: Tensor, f: Tensor, y: Tensor, fresh: Tensor, *, share: float = 1.0, label: float = 1.0
 ) -> Relation:
-    r"""If the features of $x'$ are a combination of those of L ($u = 0$, eq. (7) has no inverse), then still
-    $f_{L^+}(x) = f_0(x)+\mathcal{K}(x,X^+)\,\mathcal{K}(X^+,X^+)^+(Y^+-f_0(X^+))$, warm start or not, and it minimises the squared
-    error on $L^+$: $c^\top\mathcal{K}(X^+,X^+)(f_{L^+}(X^+)-Y^+) = 0$ for every c (here the starting values).
+    r"""If the features of $x'$ are a combination of those of L ($u = 0$, eq. (7) has no inverse), then still $f_{L^+}(x) =
+    f_0(x)+\mathcal{K}(x,X^+)\,\mathcal{K}(X^+,X^+)^+(Y^+-f_0(X^+))$, warm start or not, and it minimises the squared error on
+    $L^+$: $c^\top\mathcal{K}(X^+,X^+)(f_{L^+}(X^+)-Y^+) = 0$ for every c (here the starting values).
 
     Notes: so a duplicate of a labelled point with another label moves the model to the mean of both labels; its row and column
     in eq. (8) make the kernel singular.

@@ -34,8 +34,8 @@ def ridge(
     J: Tensor, new: Tensor, phi: Tensor, start: Tensor, y: Tensor, z: Tensor, c: Tensor, *, weight: float = 1.0
 ) -> Relation:
     r"""Let $\theta_1$ minimise $\|Y-J\theta\|^2+c\|\theta-\theta_0\|^2$ and $\theta_2$ minimise
-    $\|Z-N\theta\|^2+(\theta-\theta_1)^\top(cI+J^\top J)(\theta-\theta_1)$ on the new points. Then $\theta_2$ is the ridge solution
-    $f_0(x)+K(x,X)\,(K(X,X)+cI)^{-1}(Y-f_0(X))$ on all points.
+    $\|Z-N\theta\|^2+(\theta-\theta_1)^\top(cI+J^\top J)(\theta-\theta_1)$ on the new points. Then $\theta_2$ is the ridge
+    solution $f_0(x)+K(x,X)\,(K(X,X)+cI)^{-1}(Y-f_0(X))$ on all points.
 
     Proof: completing the square; for $c > 0$ the minimiser is unique.
     """
@@ -63,8 +63,8 @@ def ridge(
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def ridge_current_model(K: Tensor, f: Tensor, y: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For nested sets, training in turn by $f \leftarrow f+K(\cdot,X)\,(K(X,X)+cI)^{-1}(Y-f(X))$ ends in the same function as doing
-    it once, on the last set (here twice the same set).
+    r"""For nested sets, training in turn by $f \leftarrow f+K(\cdot,X)\,(K(X,X)+cI)^{-1}(Y-f(X))$ ends in the same function as
+    doing it once, on the last set (here twice the same set).
 
     Counterexample: $K = c = 1$, $f_0 = 0$, $y = 1$: 3/4 after two stages, 1/2 after one.
 

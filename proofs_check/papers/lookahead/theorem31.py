@@ -1,8 +1,8 @@
 r"""Theorem 3.1 and A.2: warm starts end where a cold start ends; the paper's hypotheses, the ones needed, and the law at finite
 times.
 
-All for a constant kernel, where training is exact. What the theorem needs is shown in `theorem31_needs`, what a ridge does to it
-in `ridge`.
+All for a constant kernel, where training is exact. What the theorem needs is shown in `theorem31_needs`, what a ridge does to
+it in `ridge`.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def theorem31(K: Tensor, f: Tensor, y: Tensor, *, share: float = 1.0, skip: int 
 
     In the paper: for a network, "taking $n_0, n_1, \dots, n_L \to \infty$ sequentially".
 
-    Repairs: the widths of the input and of the output cannot grow. For a network the equality is a limit, in probability and for
-    each x: lookahead.theorem31.network.
+    Repairs: the widths of the input and of the output cannot grow. For a network the equality is a limit, in probability and
+    for each x: lookahead.theorem31.network.
 
     Notes: the hypotheses are far too strong; see lookahead.theorem31.sharp.
     """
@@ -125,9 +125,9 @@ def theorem31_sharp(
     out: float = 0.0,
     share: float = 1.0,
 ) -> Relation:
-    r"""For a model that is linear in its parameters, warm start = cold start at every x as soon as (i) the features of all earlier
-    points lie in the span of the features J of the last set, and (ii) the last stage, on the squared loss, runs to
-    $t = \infty$. The earlier stages may use any loss, any labels, sets that are not nested, any number of steps, heavy-ball
+    r"""For a model that is linear in its parameters, warm start = cold start at every x as soon as (i) the features of all
+    earlier points lie in the span of the features J of the last set, and (ii) the last stage, on the squared loss, runs to $t =
+    \infty$. The earlier stages may use any loss, any labels, sets that are not nested, any number of steps, heavy-ball
     momentum, minibatches. Here: three steps $v \leftarrow \beta v-s_ie_i$, $\theta \leftarrow \theta+v$ on three earlier points
     with features $e_i$ and arbitrary slopes $s_i$ of their losses.
 
@@ -168,8 +168,8 @@ def theorem31_sharp(
 def theorem31_finite_time(
     K: Tensor, f: Tensor, y: Tensor, a: Tensor, t: Tensor, *, share: float = 1.0, clock: float = 1.0
 ) -> Relation:
-    r"""Let the earlier stages have led from $f_0$ to $f_0+K(\cdot,X)\,a$, X the points of the last stage. After the flow on them
-    for the time t: $f_t^{warm}(x)-f_t^{cold}(x) = K(x,X)\,e^{-t\mathcal{K}}a$, exactly, whatever the labels.
+    r"""Let the earlier stages have led from $f_0$ to $f_0+K(\cdot,X)\,a$, X the points of the last stage. After the flow on
+    them for the time t: $f_t^{warm}(x)-f_t^{cold}(x) = K(x,X)\,e^{-t\mathcal{K}}a$, exactly, whatever the labels.
     """
     X = slice(0, K.shape[-1] - 1)
     learnt = a[:, X]
@@ -262,8 +262,8 @@ def theorem31_network(seed: Tensor, *, exponent: float = -1.0) -> Rate:
     r"""For a tanh network with both layers trained, the root mean square of $f_{S_{1,2}}-f_{S_2}$ at random points falls as
     $m^{-1}$ with the width m (from 32 to 256; two, then three labelled points).
 
-    Notes: so the theorem is a limit, and an equality at no width. The proof takes $t \to \infty$ after the width (Remark A.1); this
-    measures both together. On digits with 40 and 50 labels the difference is not small: 0.69, 0.43 and 0.27 of
+    Notes: so the theorem is a limit, and an equality at no width. The proof takes $t \to \infty$ after the width (Remark A.1);
+    this measures both together. On digits with 40 and 50 labels the difference is not small: 0.69, 0.43 and 0.27 of
     $\|f_{S_1}-f_{S_2}\|$ at the widths 64, 256 and 1024 (hand audit, one network each).
     """
     return rate(WIDTHS, _gaps(seed), exponent=exponent, tolerance=0.25)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-import altheory as al
 from altheory.lookahead import Converged
 from proofs_check import claim, eq
 from proofs_check import domains as D
@@ -68,8 +67,8 @@ def theorem31_unconverged(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, share: 
 
     Counterexample: $\mathcal{K} = 1$, $f_0 = 0$, $y = 1$, $t = \log 2$: 3/4 after the warm start, 1/2 after the cold one.
 
-    Notes: condition (ii) of lookahead.theorem31.sharp. Training stops somewhere in practice: lookahead.theorem31.finite_time says
-    what is left.
+    Notes: condition (ii) of lookahead.theorem31.sharp. Training stops somewhere in practice: lookahead.theorem31.finite_time
+    says what is left.
     """
     once = flow_everywhere(K, f, y, t)
     twice = flow_everywhere(K, once, y, t)
@@ -93,11 +92,11 @@ def theorem31_unconverged(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, share: 
 def theorem31_sign_descent(
     J: Tensor, start: Tensor, early: Tensor, y: Tensor, phi: Tensor, eta: Tensor, *, share: float = 1.0
 ) -> Relation:
-    r"""After one step $\theta \leftarrow \theta-\eta\,\mathrm{sign}(\nabla L)$ on the last set's own points, training to the end by
-    gradient flow gives the same function as without that step.
+    r"""After one step $\theta \leftarrow \theta-\eta\,\mathrm{sign}(\nabla L)$ on the last set's own points, training to the
+    end by gradient flow gives the same function as without that step.
 
-    Counterexample: features (2, 1), $\theta_0 = 0$, both labels 1, $\eta = 1/2$: the step adds (1/2, 1/2), and the difference at
-    the end is (-1/10, 2/10): the part of the step that the features do not span.
+    Counterexample: features (2, 1), $\theta_0 = 0$, both labels 1, $\eta = 1/2$: the step adds (1/2, 1/2), and the difference
+    at the end is (-1/10, 2/10): the part of the step that the features do not span.
     """
     slope = times(J.mT, times(J, start) - early)
     stepped = start - eta[:, None] * torch.sign(slope)
@@ -122,8 +121,8 @@ def theorem31_sign_descent(
 def theorem31_weight_decay(
     J: Tensor, start: Tensor, early: Tensor, y: Tensor, phi: Tensor, eta: Tensor, decay: Tensor, *, share: float = 1.0
 ) -> Relation:
-    r"""After one step $\theta \leftarrow (1-\eta w)\theta-\eta\nabla L$ on the last set's own points, training to the end by gradient
-    flow gives the same function as without that step.
+    r"""After one step $\theta \leftarrow (1-\eta w)\theta-\eta\nabla L$ on the last set's own points, training to the end by
+    gradient flow gives the same function as without that step.
 
     Counterexample: features (1, 0), $\theta_0 = (0, 1)$, $\eta = w = 1/2$: the second parameter is 3/4 instead of 1 at the end.
 
