@@ -73,7 +73,7 @@ def remark_a1(J: Tensor, r: Tensor, others: Tensor, time: Tensor, *, share: floa
     Notes: "bounded" holds stage by stage, each with its own $r_0$. For a network this needs the kernel to stay near its start
     for all times, and $\lambda_{\min} > 0$, which the paper does not assume.
     """
-    K, N = J @ J.mT, J.shape[-2] + others
+    K, N = J @ J.mT, J.shape[-2] + others.double()
     t = N * in_units_of(J, time)
     rest = times(Flow(2 * t / N).remain(K), r)
     lowest = torch.amin(torch.linalg.eigvalsh(K), -1)
@@ -101,7 +101,7 @@ def remark_a1_fitting_labels(
     r"""If $r_0$ lies in the range of $\mathcal{K}_S$, its least positive eigenvalue takes the place of $\lambda_{\min}$. Here
     $\mathcal{K}_S = vv^\top$ and $r_0 = wv$: $\|d\|_{p^{in}}^2 = \frac4Ne^{-4t|v|^2/N}w^2|v|^2$, exactly.
     """
-    N = v.shape[-1] + others
+    N = v.shape[-1] + others.double()
     t = N * in_units_of(v[:, None], time)
     rest = times(Flow(2 * t / N).remain(v[:, :, None] * v[:, None, :]), w[:, None] * v)
     decay = torch.exp(-4 * speed * t * square(v) / N)
@@ -131,7 +131,7 @@ def remark_a1_squared_norm(
 
     Tight at: $T \to \infty$.
     """
-    K, N = J @ J.mT, J.shape[-2] + others
+    K, N = J @ J.mT, J.shape[-2] + others.double()
     span = 4 * in_units_of(J, time)
     # in the time s = 4 t / N the square of the norm, 4/N |r|^2 dt, is |r|^2 ds
     integral = quadratic(Flow(span).pull(K), r)
