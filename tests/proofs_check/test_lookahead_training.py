@@ -267,7 +267,7 @@ def test_the_factors_of_the_training_direction():
 def test_the_time_constants_at_one_training_point():
     start = {"K": UNIT["K"], "f": [1.0, 1.0], "y": [0.0, 0.0]}
     assert sides("eq24.as_printed", **start) == (-2, -0.5)
-    assert sides("eq24", **start) == (-2, -2)
+    assert sides("eq24", J=[[1.0, 0.0, 0.0]] * 2, f=start["f"], y=start["y"]) == (-2, -2)
     true, printed, eq24s_own = (1 - math.exp(-rate) for rate in (2, 1, 0.5))
     on = {**UNIT, "c": [1.0, 0.0], "t": 1.0}
     assert sides("eq25.as_printed", **on) == pytest.approx((true, printed))

@@ -68,19 +68,20 @@ def eq24_as_printed(K: Tensor, f: Tensor, y: Tensor, *, share: float = 1.0) -> R
     reading="the operator and the sign that the second line has lost in our copy restored as the first line demands",
     amends="lookahead.eq24.as_printed",
     uses=["lookahead.eq18"],
-    K=D.psd("n"),
+    J=D.real("n", 3),
     f=D.real("n"),
     y=D.real("n"),
     dims=SMALL,
     mutants={"one percent more": dict(share=1.01), "the label term one percent less": dict(labelled=0.99)},
 )
-def eq24(K: Tensor, f: Tensor, y: Tensor, *, share: float = 1.0, labelled: float = 1.0) -> Relation:
+def eq24(J: Tensor, f: Tensor, y: Tensor, *, share: float = 1.0, labelled: float = 1.0) -> Relation:
     r"""$\partial_tf_t(x) = -\frac2N\sum_j\mathcal{K}(x,x_j)(f_t(x_j)-f^*(x_j))
     = -\frac2N\left(\sum_j\mathcal{K}(x,x_j)f_t(x_j)-\sum_j\mathcal{K}(x,x_j)f^*(x_j)\right)$.
 
-    Notes: our copy shows the second line as a product of the two sums without the minus sign in front: something was lost
-    there, and nothing is held against the paper for it.
+    Notes: features J of three dimensions give every kernel on three points. Our copy shows the second line as a product of the
+    two sums without the minus sign in front: something was lost there, and nothing is held against the paper for it.
     """
+    K = J @ J.mT
     X, N = slice(0, _trained(K)), _trained(K)
     speed = _velocity(K, f, y)
     now, labels = _pulled(K, f, y)
