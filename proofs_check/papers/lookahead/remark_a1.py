@@ -2,7 +2,7 @@ r"""Remark A.1: the integral of the training direction over infinite time, and t
 
 The cost is $C(f) = \frac1N\sum_i(f(x_i)-y_i)^2$ over all N points of $p^{in}$, training on the set S of them has the direction
 $d = 2(f-y)$ on S and 0 elsewhere (`eq16`), and under a constant kernel $r_t = f_t(S)-y$ obeys $\dot r =
--\frac2N\mathcal{K}_Sr$. With $\|d\|_{p^{in}}^2 = \frac1N\sum_id(x_i)^2$ the direction has the norm $\frac{2}{\sqrt N}|r_t|$.
+-\frac2N\mathcal{K}_Sr$. With $\|d\|_{p^{in}}^2 = \frac1N\sum_id(x_i)^2$ the direction has the norm $\frac{2}{\sqrt{N}}|r_t|$.
 """
 
 from __future__ import annotations
