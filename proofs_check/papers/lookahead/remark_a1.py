@@ -65,8 +65,8 @@ def remark_a1_as_printed(x: Tensor, y: Tensor, line: Tensor, beta: Tensor, *, be
 )
 def remark_a1(J: Tensor, r: Tensor, others: Tensor, time: Tensor, *, share: float = 1.0, speed: float = 1.0) -> Relation:
     r"""Let $\lambda_{\min} > 0$ be the smallest eigenvalue of $\mathcal{K}_S$ and N the number of points of $p^{in}$. At all
-    times $\|d\|_{p^{in}}^2 \le \frac4Ne^{-4t\lambda_{\min}/N}|r_0|^2$. Hence $\int_0^\infty\|d\|_{p^{in}}dt \le \sqrt
-    N\,|r_0|/\lambda_{\min}$.
+    times $\|d\|_{p^{in}}^2 \le \frac4Ne^{-4t\lambda_{\min}/N}|r_0|^2$. Hence $\int_0^\infty\|d\|_{p^{in}}dt \le
+    \sqrt{N}\,|r_0|/\lambda_{\min}$.
 
     Tight at: $r_0$ an eigenvector of $\lambda_{\min}$, at all times, so that the integral is attained too.
 
