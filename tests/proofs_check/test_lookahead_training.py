@@ -280,7 +280,7 @@ def test_the_time_constants_at_one_training_point():
 def test_the_first_line_of_eq26_at_the_end_of_training():
     """-1 with the rate of (24), -1/2 with that of (25), -1/4 with the true one; the outputs are 1."""
     for id, value in (("", -1), (".with_eq25", -0.5), (".true_flow", -0.25)):
-        assert sides(f"eq26.first_line{id}", **UNIT, t=LONG) == pytest.approx((1, value))
+        assert sides(f"eq26.first_line{id}", K=UNIT["K"], y=UNIT["y"], t=LONG) == pytest.approx((1, value))
     assert sides("eq26.first_line.restored", **UNIT, t=LONG) == pytest.approx((1, 1))
 
 

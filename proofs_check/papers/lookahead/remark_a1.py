@@ -19,6 +19,12 @@ from proofs_check.relations import Relation
 REMARK = f"{SOURCE}, Remark A.1"
 
 
+def _distinct(x: Tensor) -> Tensor:
+    """no two of the three inputs are the same"""
+    gaps = (x - x[:, [1, 2, 0]])[..., 0]
+    return torch.amin(gaps.abs(), -1) > 0
+
+
 @claim(
     id="lookahead.remark_a1.as_printed",
     title="Remark A.1: the training direction has a bounded integral",
@@ -29,12 +35,13 @@ REMARK = f"{SOURCE}, Remark A.1"
     y=D.real(3),
     line=D.real(2),
     beta=D.interval(0.0625, 1),
+    assumes=[_distinct],
     mutants={"one percent less": dict(below=0.01), "no more than the start": dict(below=0.5)},
 )
 def remark_a1_as_printed(x: Tensor, y: Tensor, line: Tensor, beta: Tensor, *, below: float = 0.0) -> Relation:
     r"""Let the activation be the identity: the limiting kernel is $axz+b\beta^2$, $a, b > 0$ by depth (here 1), and $f_0$ a
-    line. Then $\int_0^T\|d\|_{p^{in}}dt$ stays bounded as $T \to \infty$ for three points and any labels. The norm never grows,
-    so that a bounded integral forces $\|d\|_{p^{in}}^2 \to 0$: here the limit is claimed to be at most 0.
+    line. Then $\int_0^T\|d\|_{p^{in}}dt$ stays bounded as $T \to \infty$ for three different points and any labels. The norm
+    never grows, so that a bounded integral forces $\|d\|_{p^{in}}^2 \to 0$: here the limit is claimed to be at most 0.
 
     Counterexample: inputs 0, 1, 2 (or 0, u, 2u in any dimension), labels 0, 1, 0: no line fits them, the residual tends to
     (1, -2, 1)/3, of norm .816, the norm of d to $\sqrt{8/9}$, and the integral grows linearly.
