@@ -267,7 +267,7 @@ def test_the_factors_of_the_training_direction():
 def test_the_time_constants_at_one_training_point():
     start = {"K": UNIT["K"], "f": [1.0, 1.0], "y": [0.0, 0.0]}
     assert sides("eq24.as_printed", **start) == (-2, -0.5)
-    assert sides("eq24", **start) == (-2, -2)
+    assert sides("eq24", J=[[1.0, 0.0, 0.0]] * 2, f=start["f"], y=start["y"]) == (-2, -2)
     true, printed, eq24s_own = (1 - math.exp(-rate) for rate in (2, 1, 0.5))
     on = {**UNIT, "c": [1.0, 0.0], "t": 1.0}
     assert sides("eq25.as_printed", **on) == pytest.approx((true, printed))
@@ -280,7 +280,7 @@ def test_the_time_constants_at_one_training_point():
 def test_the_first_line_of_eq26_at_the_end_of_training():
     """-1 with the rate of (24), -1/2 with that of (25), -1/4 with the true one; the outputs are 1."""
     for id, value in (("", -1), (".with_eq25", -0.5), (".true_flow", -0.25)):
-        assert sides(f"eq26.first_line{id}", **UNIT, t=LONG) == pytest.approx((1, value))
+        assert sides(f"eq26.first_line{id}", K=UNIT["K"], y=UNIT["y"], t=LONG) == pytest.approx((1, value))
     assert sides("eq26.first_line.restored", **UNIT, t=LONG) == pytest.approx((1, 1))
 
 

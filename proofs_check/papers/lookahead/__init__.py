@@ -13,7 +13,7 @@ ORDER = (
 GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$\mathcal{K}$", "K", "(n, n)", "kernel of all points, the last of them x; of the training points alone: K[:, X, X]"),
     (r"$\Theta_0$", "J @ J.mT", "(n, n)", "empirical tangent kernel, J the gradients of the outputs at the start"),
-    (r"$\phi_t$", "al.lookahead.Flow(t).pull", "(n, n)", "integral of exp(-s K) from 0 to t: K^-1 (I - exp(-t K)), or its limit"),
+    (r"$\phi_t$", "al.lookahead.Flow(t).pull", "(n, n)", "integral of exp(-s K) from 0 to t: K^-1 (I - exp(-t K))"),
     (r"$\mathcal{K}^+$", "al.lookahead.Converged().pull", "(n, n)", "pseudo-inverse: the pull of training to the end"),
     (r"$S_1 \subset \dots \subset S_C$", "stages", "", "sets trained on, one after the other"),
     (r"$f_{S_{1,\dots,C}},\ f_{S_C}$", "warm, cold", "(n,)", "trained in turn; trained on the last set alone"),

@@ -88,17 +88,18 @@ def eq28(K: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
     title="Eq. (28) for every kernel",
     source=EQ28,
     sharpens="lookahead.eq28",
-    K=D.psd("n"),
+    J=D.real("n", "p"),
     c=D.real("n"),
-    dims={"n": (3, 4)},
+    dims={"n": (3, 4), "p": (1, 4)},
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
-def eq28_singular(K: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""$\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\,\mathcal{K}_{S'}^+\,\mathcal{K}(X',X)\,c$ for every positive semidefinite
-    kernel.
+def eq28_singular(J: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
+    r"""$\mathcal{K}(x,X)\,c = \mathcal{K}(x,X')\,\mathcal{K}_{S'}^+\,\mathcal{K}(X',X)\,c$ for every positive
+    semidefinite kernel, here $JJ^\top$.
 
     Proof: $\mathcal{K}(X',x)$ lies in the range of $\mathcal{K}_{S'}$.
     """
+    K = J @ J.mT
     n = K.shape[-1]
     old, new = slice(0, n - 2), slice(0, n - 1)
     through = times(Converged().pull(K[:, new, new]), times(K[:, new, old], c[:, old]))

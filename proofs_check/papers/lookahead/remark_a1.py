@@ -2,7 +2,7 @@ r"""Remark A.1: the integral of the training direction over infinite time, and t
 
 The cost is $C(f) = \frac1N\sum_i(f(x_i)-y_i)^2$ over all N points of $p^{in}$, training on the set S of them has the direction
 $d = 2(f-y)$ on S and 0 elsewhere (`eq16`), and under a constant kernel $r_t = f_t(S)-y$ obeys $\dot r =
--\frac2N\mathcal{K}_Sr$. With $\|d\|_{p^{in}}^2 = \frac1N\sum_id(x_i)^2$ the direction has the norm $\frac{2}{\sqrt N}|r_t|$.
+-\frac2N\mathcal{K}_Sr$. With $\|d\|_{p^{in}}^2 = \frac1N\sum_id(x_i)^2$ the direction has the norm $\frac{2}{\sqrt{N}}|r_t|$.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ from proofs_check.relations import Relation
 REMARK = f"{SOURCE}, Remark A.1"
 
 
+def _distinct(x: Tensor) -> Tensor:
+    """no two of the three inputs are the same"""
+    gaps = (x - x[:, [1, 2, 0]])[..., 0]
+    return torch.amin(gaps.abs(), -1) > 0
+
+
 @claim(
     id="lookahead.remark_a1.as_printed",
     title="Remark A.1: the training direction has a bounded integral",
@@ -29,12 +35,13 @@ REMARK = f"{SOURCE}, Remark A.1"
     y=D.real(3),
     line=D.real(2),
     beta=D.interval(0.0625, 1),
+    assumes=[_distinct],
     mutants={"one percent less": dict(below=0.01), "no more than the start": dict(below=0.5)},
 )
 def remark_a1_as_printed(x: Tensor, y: Tensor, line: Tensor, beta: Tensor, *, below: float = 0.0) -> Relation:
     r"""Let the activation be the identity: the limiting kernel is $axz+b\beta^2$, $a, b > 0$ by depth (here 1), and $f_0$ a
-    line. Then $\int_0^T\|d\|_{p^{in}}dt$ stays bounded as $T \to \infty$ for three points and any labels. The norm never grows,
-    so that a bounded integral forces $\|d\|_{p^{in}}^2 \to 0$: here the limit is claimed to be at most 0.
+    line. Then $\int_0^T\|d\|_{p^{in}}dt$ stays bounded as $T \to \infty$ for three different points and any labels. The norm
+    never grows, so that a bounded integral forces $\|d\|_{p^{in}}^2 \to 0$: here the limit is claimed to be at most 0.
 
     Counterexample: inputs 0, 1, 2 (or 0, u, 2u in any dimension), labels 0, 1, 0: no line fits them, the residual tends to
     (1, -2, 1)/3, of norm .816, the norm of d to $\sqrt{8/9}$, and the integral grows linearly.
@@ -65,15 +72,15 @@ def remark_a1_as_printed(x: Tensor, y: Tensor, line: Tensor, beta: Tensor, *, be
 )
 def remark_a1(J: Tensor, r: Tensor, others: Tensor, time: Tensor, *, share: float = 1.0, speed: float = 1.0) -> Relation:
     r"""Let $\lambda_{\min} > 0$ be the smallest eigenvalue of $\mathcal{K}_S$ and N the number of points of $p^{in}$. At all
-    times $\|d\|_{p^{in}}^2 \le \frac4Ne^{-4t\lambda_{\min}/N}|r_0|^2$. Hence $\int_0^\infty\|d\|_{p^{in}}dt \le \sqrt
-    N\,|r_0|/\lambda_{\min}$.
+    times $\|d\|_{p^{in}}^2 \le \frac4Ne^{-4t\lambda_{\min}/N}|r_0|^2$. Hence $\int_0^\infty\|d\|_{p^{in}}dt \le
+    \sqrt{N}\,|r_0|/\lambda_{\min}$.
 
     Tight at: $r_0$ an eigenvector of $\lambda_{\min}$, at all times, so that the integral is attained too.
 
     Notes: "bounded" holds stage by stage, each with its own $r_0$. For a network this needs the kernel to stay near its start
     for all times, and $\lambda_{\min} > 0$, which the paper does not assume.
     """
-    K, N = J @ J.mT, J.shape[-2] + others
+    K, N = J @ J.mT, J.shape[-2] + others.double()
     t = N * in_units_of(J, time)
     rest = times(Flow(2 * t / N).remain(K), r)
     lowest = torch.amin(torch.linalg.eigvalsh(K), -1)
@@ -101,7 +108,7 @@ def remark_a1_fitting_labels(
     r"""If $r_0$ lies in the range of $\mathcal{K}_S$, its least positive eigenvalue takes the place of $\lambda_{\min}$. Here
     $\mathcal{K}_S = vv^\top$ and $r_0 = wv$: $\|d\|_{p^{in}}^2 = \frac4Ne^{-4t|v|^2/N}w^2|v|^2$, exactly.
     """
-    N = v.shape[-1] + others
+    N = v.shape[-1] + others.double()
     t = N * in_units_of(v[:, None], time)
     rest = times(Flow(2 * t / N).remain(v[:, :, None] * v[:, None, :]), w[:, None] * v)
     decay = torch.exp(-4 * speed * t * square(v) / N)
@@ -131,7 +138,7 @@ def remark_a1_squared_norm(
 
     Tight at: $T \to \infty$.
     """
-    K, N = J @ J.mT, J.shape[-2] + others
+    K, N = J @ J.mT, J.shape[-2] + others.double()
     span = 4 * in_units_of(J, time)
     # in the time s = 4 t / N the square of the norm, 4/N |r|^2 dt, is |r|^2 ds
     integral = quadratic(Flow(span).pull(K), r)

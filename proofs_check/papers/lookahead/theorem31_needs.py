@@ -8,10 +8,15 @@ from torch import Tensor
 from altheory.lookahead import Converged
 from proofs_check import claim, eq
 from proofs_check import domains as D
-from proofs_check.papers.lookahead._settings_training import SOURCE, flow_everywhere, times
+from proofs_check.papers.lookahead._settings_training import SOURCE, flow_everywhere, square, times
 from proofs_check.relations import Relation
 
 THEOREM = f"{SOURCE}, Theorem 3.1 and Theorem A.2"
+
+
+def _seen(J: Tensor) -> Tensor:
+    """the features of the last point are not 0"""
+    return square(J[:, 0]) > 0
 
 
 def _finished(J: Tensor, theta: Tensor, y: Tensor) -> Tensor:
@@ -33,6 +38,7 @@ def _at(phi: Tensor, warm: Tensor, cold: Tensor, share: float) -> Relation:
     J=D.real(1, 2),
     y=D.real(2),
     phi=D.real(2),
+    assumes=[_seen],
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def theorem31_not_nested(first: Tensor, J: Tensor, y: Tensor, phi: Tensor, *, share: float = 1.0) -> Relation:
@@ -87,6 +93,7 @@ def theorem31_unconverged(K: Tensor, f: Tensor, y: Tensor, t: Tensor, *, share: 
     y=D.real(1),
     phi=D.real(2),
     eta=D.interval(0.0625, 1),
+    assumes=[_seen],
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def theorem31_sign_descent(
@@ -116,6 +123,7 @@ def theorem31_sign_descent(
     phi=D.real(2),
     eta=D.interval(0.0625, 1),
     decay=D.interval(0.0625, 1),
+    assumes=[_seen],
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def theorem31_weight_decay(
