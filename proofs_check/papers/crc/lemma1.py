@@ -96,13 +96,14 @@ def lemma1_eq12(
     e=RESIDUAL,
     s=D.spectrum("n", lo=0, hi=2),
     eta=ETA,
-    dims={"n": (1, 5)},
+    dims={"n": (5, 5)},
     on="models linear in the parameters",
     mutants={"1.01 lambda for lambda": dict(contraction=1.01), "half of eps": dict(eps=0.5)},
 )
 def lemma1_mean(e: Tensor, s: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
-    r"""For $L = \frac1n|e|^2$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable coordinates, every step
-    of gradient descent satisfies $L_{t+1} \le (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
+    r"""For $L = \frac1n|e|^2$, $n = 5$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable
+    coordinates, every step of gradient descent satisfies $L_{t+1} \le
+    (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
 
     Counterexample: $f = \theta \in R^5$, $y-f = (1,\dots,1)$, so $K = I$; $\eta = 1/4$: $L_{t+1} = 81/100$, and the right
     side is $157/200$.
@@ -151,13 +152,14 @@ def lemma1_mean_up_to_4(
     e=RESIDUAL,
     s=D.spectrum("n", lo=0, hi=2),
     eta=ETA,
-    dims={"n": (1, 3)},
+    dims={"n": (3, 3)},
     on="models linear in the parameters",
     mutants={"1.01 lambda for lambda": dict(contraction=1.01), "half of eps": dict(eps=0.5)},
 )
 def lemma1_half_mean(e: Tensor, s: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
-    r"""For $L = \frac1{2n}|e|^2$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable coordinates, every
-    step of gradient descent satisfies $L_{t+1} \le (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
+    r"""For $L = \frac1{2n}|e|^2$, $n = 3$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable
+    coordinates, every step of gradient descent satisfies $L_{t+1} \le
+    (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
 
     Counterexample: $f = \theta \in R^3$, $y-f = (1,1,1)$, $\eta = 1/4$: $L_{t+1} = 121/288$, and the right side is $112/288$.
 
