@@ -109,7 +109,7 @@ def mean(n, eta, c):
 
 def test_the_mean_over_five():
     assert mean(5, F(1, 4), F(1, 5)) == (F(81, 100), F(157, 200))
-    given = {"e": [1.0] * 5, "J": identity(5), "eta": F(1, 4)}
+    given = {"e": [1.0] * 5, "s": [1.0] * 5, "eta": F(1, 4)}
     assert sides("lemma1.mean", **given) == close(F(81, 100), F(157, 200))
 
 
@@ -121,7 +121,7 @@ def test_the_mean_over_four_holds():
 
 def test_half_the_mean_over_three_and_two():
     assert mean(3, F(1, 4), F(1, 6)) == (F(121, 288), F(112, 288))
-    assert sides("lemma1.half_mean", e=[1.0] * 3, J=identity(3), eta=F(1, 4)) == close(F(121, 288), F(112, 288))
+    assert sides("lemma1.half_mean", e=[1.0] * 3, s=[1.0] * 3, eta=F(1, 4)) == close(F(121, 288), F(112, 288))
     after, right = mean(2, F(1, 4), F(1, 4))
     assert after < right
     given = {"e": [1.0] * 2, "J": identity(2), "Q": flat(2), "eta": F(1, 4)}
@@ -154,7 +154,7 @@ def test_a_network_with_one_neuron_at_zero():
     # L = e^2 / 2, eta = 1/2: grad = (-1, 0), w' = 1/2, f' = 1/2 + 1/8
     after = F(3, 8) ** 2 / 2
     xi = after - F(1, 2) + F(1, 2)
-    given = {"W": [[0.0, 0.0], [0.0, 0.0]], "a": [1.0, 0.0], "X": [[1.0, 0.0]], "y": [1.0], "eta": 0.5, "c": 0.5}
+    given = {"W": [[0.0], [0.0]], "a": [1.0, 0.0], "X": [[1.0]], "y": [1.0], "eta": 0.5, "c": 0.5}
     assert sides("lemma1.networks", 0, **given) == close(after, after)
     assert sides("lemma1.networks", 1, **given) == close(after, F(1, 2) * (1 - F(1, 2) * 2) + xi)
 

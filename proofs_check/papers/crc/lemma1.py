@@ -6,6 +6,7 @@ words say the mean. With $L = c\,|e|^2$ the lemma is true iff $c \ge 1/4$.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from proofs_check import claim, leq
@@ -93,15 +94,16 @@ def lemma1_eq12(
     reading="L = |e|^2 / n, the words 'mean-squared error' taken literally",
     expect="refuted",
     e=RESIDUAL,
-    J=JACOBIAN,
+    s=D.spectrum("n", lo=0, hi=2),
     eta=ETA,
-    dims={"n": (1, 5)},
+    dims={"n": (5, 5)},
     on="models linear in the parameters",
     mutants={"1.01 lambda for lambda": dict(contraction=1.01), "half of eps": dict(eps=0.5)},
 )
-def lemma1_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
-    r"""For $L = \frac1n|e|^2$ and a model linear in its parameters, every step of gradient descent satisfies
-    $L_{t+1} \le (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
+def lemma1_mean(e: Tensor, s: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
+    r"""For $L = \frac1n|e|^2$, $n = 5$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable
+    coordinates, every step of gradient descent satisfies $L_{t+1} \le
+    (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
 
     Counterexample: $f = \theta \in R^5$, $y-f = (1,\dots,1)$, so $K = I$; $\eta = 1/4$: $L_{t+1} = 81/100$, and the right
     side is $157/200$.
@@ -110,7 +112,7 @@ def lemma1_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 1.0, 
     The paper's own formulas want another loss: eq. (1) forces $c = 1/2$, eq. (12) $c = 1$. With $\varepsilon_t$ divided by
     n as well the right side is smaller still. Right is $\frac4n\lambda$ for $\lambda$ (crc.lemma1.sharp).
     """
-    step = stepped(e, J, None, eta, 1 / (e.shape[-1] + 0 * eta))
+    step = stepped(e, torch.diag_embed(s), None, eta, 1 / (e.shape[-1] + 0 * eta))
     return leq(step.loss_next, step.bound(contraction, eps=eps), names=SIDES)
 
 
@@ -148,21 +150,22 @@ def lemma1_mean_up_to_4(
     reading="L = |e|^2 / (2n)",
     expect="refuted",
     e=RESIDUAL,
-    J=JACOBIAN,
+    s=D.spectrum("n", lo=0, hi=2),
     eta=ETA,
-    dims={"n": (1, 3)},
+    dims={"n": (3, 3)},
     on="models linear in the parameters",
     mutants={"1.01 lambda for lambda": dict(contraction=1.01), "half of eps": dict(eps=0.5)},
 )
-def lemma1_half_mean(e: Tensor, J: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
-    r"""For $L = \frac1{2n}|e|^2$ and a model linear in its parameters, every step of gradient descent satisfies
-    $L_{t+1} \le (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
+def lemma1_half_mean(e: Tensor, s: Tensor, eta: Tensor, *, contraction: float = 1.0, eps: float = 1.0) -> Relation:
+    r"""For $L = \frac1{2n}|e|^2$, $n = 3$ and a model linear in its parameters, $f_i = s_i\theta_i$ in suitable
+    coordinates, every step of gradient descent satisfies $L_{t+1} \le
+    (1-\eta\,\lambda_{\min}(K_t))\,L_t+\xi_t+\varepsilon_t$.
 
     Counterexample: $f = \theta \in R^3$, $y-f = (1,1,1)$, $\eta = 1/4$: $L_{t+1} = 121/288$, and the right side is $112/288$.
 
     Notes: true for $n \le 2$ (crc.lemma1.half_mean_up_to_2), where $c = 1/(2n) \ge 1/4$.
     """
-    step = stepped(e, J, None, eta, 1 / (2 * e.shape[-1] + 0 * eta))
+    step = stepped(e, torch.diag_embed(s), None, eta, 1 / (2 * e.shape[-1] + 0 * eta))
     return leq(step.loss_next, step.bound(contraction, eps=eps), names=SIDES)
 
 

@@ -174,9 +174,9 @@ def lemma1_loss(e: Tensor, J: Tensor, Q: Tensor, eta: Tensor, *, fall: float = 1
     title="The sharp form for two-layer networks, both layers trained",
     source=f"replaces {LEMMA}; own derivation",
     sharpens="crc.lemma1",
-    W=D.real(2, 2),
+    W=D.real(2, 1),
     a=D.real(2),
-    X=D.real("n", 2),
+    X=D.real("n", 1),
     y=D.real("n"),
     eta=D.interval(0, 0.5),
     c=D.interval(0.0625, 4),
@@ -195,7 +195,7 @@ def lemma1_networks(
     four: float = 4.0,
     xi: float = 1.0,
 ) -> Relation:
-    r"""For a network $f(x) = \sum_ra_r\,\phi(w_r\cdot x)$ with $\phi(u) = u+\frac12u^2$, both layers trained, and $L =
+    r"""For a network $f(x) = a_1\phi(w_1x)+a_2\phi(w_2x)$ with $\phi(u) = u+\frac12u^2$, both layers trained, and $L =
     c\,|e|^2$: $L_{t+1} = L_t-\eta|\nabla L_t|^2+\xi_t \le (1-4c\,\eta\,\lambda_{\min}(K_t))L_t+\xi_t$.
 
     Notes: f is of degree three in the parameters; $\xi_t$ is an integral of gradients by Boole's rule, which is exact here.
