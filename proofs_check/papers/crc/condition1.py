@@ -31,14 +31,14 @@ def _ridge(w: Tensor, a: Tensor, f: Tensor) -> semi_smooth.Valley:
     mutants={"alpha < 1.1 sqrt(mu)": dict(factor=1.1), "alpha < 2 sqrt(mu)": dict(factor=2.0)},
 )
 def condition1_alpha(a: Tensor, w: Tensor, r: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""If a squared loss satisfies condition 1 with $(\alpha,\beta,\mu,M)$, then $\alpha \le \sqrt\mu$ will do in definition 1:
-    no pair of points needs more.
+    r"""If a squared loss satisfies condition 1 with $(\alpha,\beta,\mu,M)$, then $\alpha \le \sqrt{\mu}$ will do in
+    definition 1: no pair of points needs more.
 
     Counterexample: $f = 2|x|+z$, its kink rounded over a small width, $L = f^2$: $(\alpha,\beta,\mu,M) = (8,5,4,20)$ by
     crc.definition1. From the upper side of the kink, f = 1, to a point at distance r below, definition 1 needs $\alpha$ near 8,
-    while $\sqrt\mu = 2$.
+    while $\sqrt{\mu} = 2$.
 
-    Notes: what makes a step decrease the loss is $\alpha < \sqrt\mu$ (crc.theorem1), and condition 1 does not say so: it is
+    Notes: what makes a step decrease the loss is $\alpha < \sqrt{\mu}$ (crc.theorem1), and condition 1 does not say so: it is
     insufficient for theorem 1 (crc.theorem1.condition1). Width enters the argument of Allen-Zhu et al. only by making $\alpha$
     small.
     """
@@ -148,8 +148,8 @@ def theorem1_ridge(a: Tensor, eta: Tensor, *, rate: float = 2.0, one: float = 1.
 
     Notes: not continuously differentiable, so outside definition 1 as stated; rounded over a width much smaller than $\eta$
     the ratio is the same up to $O(w/\eta)$ (crc.theorem1.beyond). The loss rises as soon as $a > 1$, that is $\alpha >
-    2\sqrt\mu$. It cannot rise for $\alpha < \sqrt\mu$ and small steps (crc.theorem1). Between $\sqrt\mu$ and $2\sqrt\mu$
-    the question is open.
+    2\sqrt{\mu}$. It cannot rise for $\alpha < \sqrt{\mu}$ and small steps (crc.theorem1). Between $\sqrt{\mu}$ and
+    $2\sqrt{\mu}$ the question is open.
     """
     x, z = -2 * eta * a, 1 - 2 * eta
     after = (a * torch.abs(x) + z) ** 2
@@ -169,7 +169,7 @@ def theorem1_ridge(a: Tensor, eta: Tensor, *, rate: float = 2.0, one: float = 1.
     mutants={"a factor 0.9999": dict(factor=0.9999), "a factor 0.99999": dict(factor=0.99999)},
 )
 def theorem1_beyond(a: Tensor, w: Tensor, eta: Tensor, x: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""A loss that satisfies condition 1 with $\alpha \le 2.2\sqrt\mu$ does not rise in a step of size $\eta \le 1/1000$.
+    r"""A loss that satisfies condition 1 with $\alpha \le 2.2\sqrt{\mu}$ does not rise in a step of size $\eta \le 1/1000$.
 
     Counterexample: $a|x|+z$ with a = 1.1, its kink rounded over a width much smaller than $\eta$: $L_{t+1} > L_t$.
 

@@ -52,7 +52,7 @@ def definition1(
     Tight at: linear s and f = 0 (the constant $\beta$); in the limit of a narrow kink next to $\theta$ (the constant $\alpha$).
 
     Notes: the definition is stated for all x and y, but used in a ball around the start of training only. It admits convex
-    kinks of size $\alpha\sqrt g$ and concave kinks of any size, so it cannot give gradients that are continuous, let alone
+    kinks of size $\alpha\sqrt{g}$ and concave kinks of any size, so it cannot give gradients that are continuous, let alone
     Lipschitz.
     """
     loss = valley(widths, first, slopes, height, tilt)
@@ -119,14 +119,14 @@ def definition1_gradient(
     share: float = 1.0,
     twice: float = 2.0,
 ) -> Relation:
-    r"""A nonnegative $(\alpha,\beta)$-smooth g on all of $R^p$ has $|\nabla g|^2 \le (\alpha+2\sqrt\beta)^2g$.
+    r"""A nonnegative $(\alpha,\beta)$-smooth g on all of $R^p$ has $|\nabla g|^2 \le (\alpha+2\sqrt{\beta})^2g$.
 
-    Proof: $0 \le g(x-t\nabla g) \le g-t|\nabla g|^2+\alpha\sqrt g\,t|\nabla g|+\beta t^2|\nabla g|^2$ for every $t \ge 0$; the
-    least right side is nonnegative only if $|\nabla g| \le (\alpha+2\sqrt\beta)\sqrt g$.
+    Proof: $0 \le g(x-t\nabla g) \le g-t|\nabla g|^2+\alpha\sqrt{g}\,t|\nabla g|+\beta t^2|\nabla g|^2$ for every $t \ge 0$; the
+    least right side is nonnegative only if $|\nabla g| \le (\alpha+2\sqrt{\beta})\sqrt{g}$.
 
     Tight at: $g = x^2$.
 
-    Notes: so the upper half of definition 2 follows from definition 1, with $M = (\alpha+2\sqrt\beta)^2$, when definition 1
+    Notes: so the upper half of definition 2 follows from definition 1, with $M = (\alpha+2\sqrt{\beta})^2$, when definition 1
     holds everywhere; not when it is only known in a ball.
     """
     loss = valley(widths, first, slopes, height, tilt)
@@ -184,10 +184,10 @@ def definition1_bumps(w: Tensor, x: Tensor, y: Tensor, *, a: float = 1.0, b: flo
 )
 def definition1_gradient_limit(w: Tensor, *, a: float = 1.0, b: float = 1.0) -> Relation:
     r"""At the bump of crc.definition1.bumps $g = 1$, $|\nabla g|^2 = 4$, and
-    $(1+w)^{-2}(\alpha+2\sqrt\beta)^2g \le |\nabla g|^2 \le (\alpha+2\sqrt\beta)^2g$.
+    $(1+w)^{-2}(\alpha+2\sqrt{\beta})^2g \le |\nabla g|^2 \le (\alpha+2\sqrt{\beta})^2g$.
 
-    Notes: equality in the limit $w\to0$, with $\alpha\to1$ and $\beta\to1/4$: so $(\alpha+2\sqrt\beta)^2$ is the best constant
-    there, and it is a limit that no single function attains.
+    Notes: equality in the limit $w\to0$, with $\alpha\to1$ and $\beta\to1/4$: so $(\alpha+2\sqrt{\beta})^2$ is the best
+    constant there, and it is a limit that no single function attains.
     """
     zero = 0 * w
     loss = semi_smooth.Valley(semi_smooth.bump(w, 0.5 + zero, 1 + zero, at_peak=1.0), zero)

@@ -51,7 +51,7 @@ def lemma2(eta: Tensor, *, C: float = 1000.0) -> Relation:
     does: crc.lemma2.every_constant.
 
     Notes: the first wrong step of the proof is its last line: $\int_0^\eta(a'\gamma+c'')d\gamma = c''\eta+a'\eta^2/2$ with $c''
-    \ge \alpha\sqrt M > 0$ is of first order. Condition 1 allows kinks, and a kink next to $\theta_t$ costs a multiple of
+    \ge \alpha\sqrt{M} > 0$ is of first order. Condition 1 allows kinks, and a kink next to $\theta_t$ costs a multiple of
     $\eta$. For $\alpha = 0$ the lemma is true. On wide networks it is seen to hold (crc.lemma2.wide), because the many small
     kinks average out, which condition 1 does not say. That wide networks satisfy the lemma with high probability is not refuted
     here.
