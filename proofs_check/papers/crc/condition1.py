@@ -85,12 +85,12 @@ def theorem1_condition1(w: Tensor, eta: Tensor, x: Tensor, *, c: float = 0.001) 
     amends="crc.theorem1.condition1",
     eta=D.interval(2.0**-24, 1),
     tau=NARROW,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={"6.06 for 6": dict(rise=6.06), "3.9 for 4": dict(loss=3.9)},
 )
 def theorem1_ascent(eta: Tensor, tau: Tensor, *, rise: float = 6.0, loss: float = 4.0) -> Relation:
     r"""For every $\eta > 0$ and $\tau \le 1/4$ the loss of crc.theorem1.condition1 with $w = \tau\eta$, constants (8, 5, 4,
-    20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t > L_t$.
+    20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t$.
 
     Proof: $\nabla L = 2f(2,1)$; the step goes from $x = w$ to $w-4\eta \le -w$, so s rises by $4\eta-2w$ and z falls by
     $2\eta$.

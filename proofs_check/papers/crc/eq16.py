@@ -85,7 +85,7 @@ def eq16_as_printed(
     on=ON,
     also_on=AT_THE_KINK,
     assumes=[loss_is_positive],
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={
         "alpha five percent smaller": dict(a=0.95),
         "beta one percent smaller": dict(b=0.99),

@@ -66,7 +66,7 @@ def lemma2(eta: Tensor, *, C: float = 1000.0) -> Relation:
     source=f"replaces {STATEMENT}",
     amends="crc.lemma2",
     eta=STEPS,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={"1.51 for 3/2": dict(low=1.51), "25/16 less one percent": dict(high=0.99 * 25 / 16)},
 )
 def lemma2_every_constant(eta: Tensor, *, low: float = 1.5, high: float = 25 / 16) -> Relation:
@@ -127,6 +127,7 @@ def lemma2_one_function(eta: Tensor, *, C: float = 1000.0) -> Relation:
     source=f"replaces {STATEMENT}",
     amends="crc.lemma2.one_function",
     eta=STEPS,
+    uses=["crc.definition1.root_kink"],
     mutants={"one percent more": dict(part=1.01), "eta^2 one percent less": dict(square=3.96)},
 )
 def lemma2_one_function_rate(eta: Tensor, *, part: float = 1.0, square: float = 4.0) -> Relation:

@@ -26,7 +26,7 @@ from proofs_check.relations import Relation
     dims=PIECES,
     on=ON,
     also_on=AT_THE_KINK,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={
         "alpha two percent smaller": dict(a=0.98),
         "beta one percent smaller": dict(b=0.99),

@@ -64,18 +64,19 @@ def theorem1(
     m: float = 1.0,
 ) -> Relation:
     r"""If L satisfies condition 1 with $\alpha < \sqrt{\mu}$ and $0 < \eta < (1-\alpha/\sqrt{\mu})/\beta$, then
-    $L_{t+1} \le [1-\eta(\mu(1-\beta\eta)-\alpha\sqrt{\mu})]L_t < L_t$.
+    $L_{t+1} \le [1-\eta(\mu(1-\beta\eta)-\alpha\sqrt{\mu})]L_t$.
 
     In the paper: $L_{t+1} \le (1-c\,\eta\lambda_{\min}(K_t))L_t$ for $\eta = O(\lambda_{\min}(K_t))$, from condition 1 alone.
 
-    Proof: with $G = |\nabla L_t|^2/L_t \ge \mu$, definition 1 gives $L_{t+1}/L_t \le 1-\eta G(1-\beta\eta)+\alpha\eta\sqrt
-    G$, which falls in G where $\sqrt{G} \ge \alpha/(2(1-\beta\eta))$, so for all $G \ge \mu$ in that range of steps.
+    Proof: with $G = |\nabla L_t|^2/L_t \ge \mu$, definition 1 gives $L_{t+1}/L_t \le 1-\eta
+    G(1-\beta\eta)+\alpha\eta\sqrt{G}$, which falls in G where $\sqrt{G} \ge \alpha/(2(1-\beta\eta))$, so for all $G \ge \mu$
+    in that range of steps.
 
     Tight at: a parabola. The middle term of the chain is the bound with G.
 
-    Notes: for $L = \frac{1}{2}|e|^2$ put $\mu = 2\lambda$, $\lambda$ the smallest eigenvalue of the kernel on the step's
-    neighbourhood. Width enters by making $\alpha$ small: this is the route of Allen-Zhu et al. (2019) to linear
-    convergence. The drawn step is $\sigma$ times the largest allowed one.
+    Notes: the factor is below 1 for all these steps. For $L = \frac{1}{2}|e|^2$ put $\mu = 2\lambda$, $\lambda$ the smallest
+    eigenvalue of the kernel on the step's neighbourhood. Width enters by making $\alpha$ small: this is the route of
+    Allen-Zhu et al. (2019) to linear convergence. The drawn step is $\sigma$ times the largest allowed one.
     """
     loss = _gentle(widths, p, rise, start, height, tilt)
     c = loss.constants()
