@@ -31,14 +31,14 @@ def _ridge(w: Tensor, a: Tensor, f: Tensor) -> semi_smooth.Valley:
     mutants={"alpha < 1.1 sqrt(mu)": dict(factor=1.1), "alpha < 2 sqrt(mu)": dict(factor=2.0)},
 )
 def condition1_alpha(a: Tensor, w: Tensor, r: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""If a squared loss satisfies condition 1 with $(\alpha,\beta,\mu,M)$, then $\alpha \le \sqrt\mu$ will do in definition 1:
-    no pair of points needs more.
+    r"""If a squared loss satisfies condition 1 with $(\alpha,\beta,\mu,M)$, then $\alpha \le \sqrt{\mu}$ will do in
+    definition 1: no pair of points needs more.
 
     Counterexample: $f = 2|x|+z$, its kink rounded over a small width, $L = f^2$: $(\alpha,\beta,\mu,M) = (8,5,4,20)$ by
     crc.definition1. From the upper side of the kink, f = 1, to a point at distance r below, definition 1 needs $\alpha$ near 8,
-    while $\sqrt\mu = 2$.
+    while $\sqrt{\mu} = 2$.
 
-    Notes: what makes a step decrease the loss is $\alpha < \sqrt\mu$ (crc.theorem1), and condition 1 does not say so: it is
+    Notes: what makes a step decrease the loss is $\alpha < \sqrt{\mu}$ (crc.theorem1), and condition 1 does not say so: it is
     insufficient for theorem 1 (crc.theorem1.condition1). Width enters the argument of Allen-Zhu et al. only by making $\alpha$
     small.
     """
@@ -85,12 +85,12 @@ def theorem1_condition1(w: Tensor, eta: Tensor, x: Tensor, *, c: float = 0.001) 
     amends="crc.theorem1.condition1",
     eta=D.interval(2.0**-24, 1),
     tau=NARROW,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={"6.06 for 6": dict(rise=6.06), "3.9 for 4": dict(loss=3.9)},
 )
 def theorem1_ascent(eta: Tensor, tau: Tensor, *, rise: float = 6.0, loss: float = 4.0) -> Relation:
     r"""For every $\eta > 0$ and $\tau \le 1/4$ the loss of crc.theorem1.condition1 with $w = \tau\eta$, constants (8, 5, 4,
-    20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t > L_t$.
+    20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t$.
 
     Proof: $\nabla L = 2f(2,1)$; the step goes from $x = w$ to $w-4\eta \le -w$, so s rises by $4\eta-2w$ and z falls by
     $2\eta$.
@@ -148,8 +148,8 @@ def theorem1_ridge(a: Tensor, eta: Tensor, *, rate: float = 2.0, one: float = 1.
 
     Notes: not continuously differentiable, so outside definition 1 as stated; rounded over a width much smaller than $\eta$
     the ratio is the same up to $O(w/\eta)$ (crc.theorem1.beyond). The loss rises as soon as $a > 1$, that is $\alpha >
-    2\sqrt\mu$. It cannot rise for $\alpha < \sqrt\mu$ and small steps (crc.theorem1). Between $\sqrt\mu$ and $2\sqrt\mu$
-    the question is open.
+    2\sqrt{\mu}$. It cannot rise for $\alpha < \sqrt{\mu}$ and small steps (crc.theorem1). Between $\sqrt{\mu}$ and
+    $2\sqrt{\mu}$ the question is open.
     """
     x, z = -2 * eta * a, 1 - 2 * eta
     after = (a * torch.abs(x) + z) ** 2
@@ -169,7 +169,7 @@ def theorem1_ridge(a: Tensor, eta: Tensor, *, rate: float = 2.0, one: float = 1.
     mutants={"a factor 0.9999": dict(factor=0.9999), "a factor 0.99999": dict(factor=0.99999)},
 )
 def theorem1_beyond(a: Tensor, w: Tensor, eta: Tensor, x: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""A loss that satisfies condition 1 with $\alpha \le 2.2\sqrt\mu$ does not rise in a step of size $\eta \le 1/1000$.
+    r"""A loss that satisfies condition 1 with $\alpha \le 2.2\sqrt{\mu}$ does not rise in a step of size $\eta \le 1/1000$.
 
     Counterexample: $a|x|+z$ with a = 1.1, its kink rounded over a width much smaller than $\eta$: $L_{t+1} > L_t$.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from altheory import semi_smooth
 from altheory.semi_smooth import Constants
-from proofs_check import chain, claim, leq
+from proofs_check import all_of, chain, claim, leq
 from proofs_check import domains as D
 from proofs_check.papers.crc._settings_valleys import KINKED, NARROW, ON, PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley
 from proofs_check.relations import Relation
@@ -52,7 +52,7 @@ def definition1(
     Tight at: linear s and f = 0 (the constant $\beta$); in the limit of a narrow kink next to $\theta$ (the constant $\alpha$).
 
     Notes: the definition is stated for all x and y, but used in a ball around the start of training only. It admits convex
-    kinks of size $\alpha\sqrt g$ and concave kinks of any size, so it cannot give gradients that are continuous, let alone
+    kinks of size $\alpha\sqrt{g}$ and concave kinks of any size, so it cannot give gradients that are continuous, let alone
     Lipschitz.
     """
     loss = valley(widths, first, slopes, height, tilt)
@@ -119,14 +119,14 @@ def definition1_gradient(
     share: float = 1.0,
     twice: float = 2.0,
 ) -> Relation:
-    r"""A nonnegative $(\alpha,\beta)$-smooth g on all of $R^p$ has $|\nabla g|^2 \le (\alpha+2\sqrt\beta)^2g$.
+    r"""A nonnegative $(\alpha,\beta)$-smooth g on all of $R^p$ has $|\nabla g|^2 \le (\alpha+2\sqrt{\beta})^2g$.
 
-    Proof: $0 \le g(x-t\nabla g) \le g-t|\nabla g|^2+\alpha\sqrt g\,t|\nabla g|+\beta t^2|\nabla g|^2$ for every $t \ge 0$; the
-    least right side is nonnegative only if $|\nabla g| \le (\alpha+2\sqrt\beta)\sqrt g$.
+    Proof: $0 \le g(x-t\nabla g) \le g-t|\nabla g|^2+\alpha\sqrt{g}\,t|\nabla g|+\beta t^2|\nabla g|^2$ for every $t \ge 0$; the
+    least right side is nonnegative only if $|\nabla g| \le (\alpha+2\sqrt{\beta})\sqrt{g}$.
 
     Tight at: $g = x^2$.
 
-    Notes: so the upper half of definition 2 follows from definition 1, with $M = (\alpha+2\sqrt\beta)^2$, when definition 1
+    Notes: so the upper half of definition 2 follows from definition 1, with $M = (\alpha+2\sqrt{\beta})^2$, when definition 1
     holds everywhere; not when it is only known in a ball.
     """
     loss = valley(widths, first, slopes, height, tilt)
@@ -154,9 +154,13 @@ def bump_constants(w: Tensor, a: float = 1.0, b: float = 1.0) -> Constants:
     y=D.real(),
     on="x anywhere",
     also_on={"x on the bump": {"x": D.derived(lambda w, c: c * w, "w", D.interval(0, 1), text="x in [0, w]")}},
-    mutants={"alpha two percent smaller": dict(a=0.98), "beta two percent smaller": dict(b=0.98)},
+    mutants={
+        "alpha two percent smaller": dict(a=0.98),
+        "beta two percent smaller": dict(b=0.98),
+        "M one percent smaller": dict(M=0.99),
+    },
 )
-def definition1_bumps(w: Tensor, x: Tensor, y: Tensor, *, a: float = 1.0, b: float = 1.0) -> Relation:
+def definition1_bumps(w: Tensor, x: Tensor, y: Tensor, *, a: float = 1.0, b: float = 1.0, M: float = 1.0) -> Relation:
     r"""Let $u' = 1/2$ except on $[0,w]$, where $u'$ rises to 1 at $w/2$ and falls again, and $u(w/2) = 1$; $0 < w \le 1/4$.
     Then $u^2$ is $(1+w, (1/2+w/4)^2)$-smooth, with gradient scale (1, 4).
 
@@ -169,8 +173,13 @@ def definition1_bumps(w: Tensor, x: Tensor, y: Tensor, *, a: float = 1.0, b: flo
     loss = semi_smooth.Valley(semi_smooth.bump(w, 0.5 + zero, 1 + zero, at_peak=1.0), zero)
     here, there = (torch.stack([v, 0 * v], -1) for v in (x, y))
     c = bump_constants(w, a, b)
-    allowed = semi_smooth.upper_bound(loss.loss(here), loss.gradient(here), there - here, c.alpha, c.beta)
-    return leq(loss.loss(there), allowed, names=["L(y)", "what definition 1 allows"])
+    value, gradient = loss.loss(here), loss.gradient(here)
+    allowed = semi_smooth.upper_bound(value, gradient, there - here, c.alpha, c.beta)
+    squared = (gradient * gradient).sum(-1)
+    return all_of(
+        leq(loss.loss(there), allowed, names=["L(y)", "what definition 1 allows"]),
+        chain(c.mu * value, squared, M * c.M * value, names=["mu L", "|grad L|^2", "M L"]),
+    )
 
 
 @claim(
@@ -184,10 +193,10 @@ def definition1_bumps(w: Tensor, x: Tensor, y: Tensor, *, a: float = 1.0, b: flo
 )
 def definition1_gradient_limit(w: Tensor, *, a: float = 1.0, b: float = 1.0) -> Relation:
     r"""At the bump of crc.definition1.bumps $g = 1$, $|\nabla g|^2 = 4$, and
-    $(1+w)^{-2}(\alpha+2\sqrt\beta)^2g \le |\nabla g|^2 \le (\alpha+2\sqrt\beta)^2g$.
+    $(1+w)^{-2}(\alpha+2\sqrt{\beta})^2g \le |\nabla g|^2 \le (\alpha+2\sqrt{\beta})^2g$.
 
-    Notes: equality in the limit $w\to0$, with $\alpha\to1$ and $\beta\to1/4$: so $(\alpha+2\sqrt\beta)^2$ is the best constant
-    there, and it is a limit that no single function attains.
+    Notes: equality in the limit $w\to0$, with $\alpha\to1$ and $\beta\to1/4$: so $(\alpha+2\sqrt{\beta})^2$ is the best
+    constant there, and it is a limit that no single function attains.
     """
     zero = 0 * w
     loss = semi_smooth.Valley(semi_smooth.bump(w, 0.5 + zero, 1 + zero, at_peak=1.0), zero)
@@ -200,4 +209,33 @@ def definition1_gradient_limit(w: Tensor, *, a: float = 1.0, b: float = 1.0) -> 
         (gradient * gradient).sum(-1),
         bound,
         names=["bound / (1 + w)^2", "|grad g|^2", "(alpha + 2 sqrt(beta))^2 g"],
+    )
+
+
+@claim(
+    id="crc.definition1.root_kink",
+    title="One fixed loss with the constants (1, 1, 1, 4)",
+    source="own construction",
+    x=D.real(),
+    y=D.real(),
+    mutants={
+        "beta one percent smaller": dict(b=0.99),
+        "mu one percent larger": dict(m=1.01),
+        "M one percent smaller": dict(M=0.99),
+    },
+)
+def definition1_root_kink(x: Tensor, y: Tensor, *, b: float = 1.0, m: float = 1.0, M: float = 4.0) -> Relation:
+    r"""Let $u(1-s) = 1-s+s^{3/2}/3$ for $0 \le s \le 1$, continued linearly with slopes 1 and 1/2. Then $L = u^2$ is (1,
+    1)-smooth and its gradients scale as (1, 4).
+
+    Proof: $u'$ is continuous with values in [1/2, 1]; the mean value theorem, as for crc.definition1.
+
+    Notes: the fixed loss of crc.lemma2.one_function. Its slope is not Lipschitz at 1.
+    """
+    (value, slope), (there, _) = semi_smooth.root_kink(x), semi_smooth.root_kink(y)
+    loss, gradient = value * value, 2 * value * slope
+    allowed = semi_smooth.upper_bound(loss, gradient[:, None], (y - x)[:, None], torch.ones_like(x), b * torch.ones_like(x))
+    return all_of(
+        leq(there * there, allowed, names=["L(y)", "what definition 1 allows"]),
+        chain(m * loss, gradient * gradient, M * loss, names=["mu L", "|grad L|^2", "M L"]),
     )

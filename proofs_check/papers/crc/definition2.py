@@ -10,7 +10,7 @@ from torch import Tensor
 from altheory import dynamics
 from proofs_check import chain, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._settings_valleys import SOURCE
+from proofs_check.papers.crc._settings_valleys import KINKED, ON, PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley
 from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 2, eq. (6), and definition 4, eq. (14)"
@@ -46,6 +46,44 @@ def definition2(J: Tensor, e: Tensor, c: Tensor, *, low: float = 4.0, high: floa
     gradient = -2 * c[:, None] * (e[:, None, :] @ J)[:, 0]
     names = ["4c lambda_min L", "|grad L|^2", "4c lambda_max L"]
     return chain(low * c * values[..., 0] * loss, (gradient * gradient).sum(-1), high * c * values[..., -1] * loss, names=names)
+
+
+@claim(
+    id="crc.definition2.valleys",
+    title="Definition 2: the scale of the gradients of the family",
+    source=f"{DEFINITION}; own construction",
+    **VALLEYS,
+    x=D.real(),
+    dims=PIECES,
+    on=ON,
+    also_on={"scalar models with a convex kink": KINKED, "valleys with a kinked floor": RIDGED},
+    mutants={"mu one percent larger": dict(low=1.01), "M one percent smaller": dict(high=0.99)},
+)
+def definition2_valleys(
+    widths: Tensor,
+    first: Tensor,
+    slopes: Tensor,
+    height: Tensor,
+    tilt: Tensor,
+    x: Tensor,
+    *,
+    low: float = 1.0,
+    high: float = 1.0,
+) -> Relation:
+    r"""The losses $L = (s(x)+bz)^2$ of crc.definition1 have gradients on the scale $(\mu,M)$ with $\mu = 4(\min s'^2+b^2)$ and
+    $M = 4(\max s'^2+b^2)$: $\mu L \le |\nabla L|^2 \le ML$ everywhere.
+
+    Proof: $|\nabla L|^2 = 4L(s'^2+b^2)$; the kernel of this model is $K = s'^2+b^2$.
+
+    Tight at: the points where the slope is least, or largest, in size.
+
+    Notes: so (1, 1, 1, 4) for slopes between 1/2 and 1 with b = 0, and (8, 5, 4, 20) for $2|x|+z$ with its kink rounded, over
+    any width.
+    """
+    loss = valley(widths, first, slopes, height, tilt)
+    start = torch.stack([x, 0 * x], -1)
+    gradient, value, c = loss.gradient(start), loss.loss(start), scaled(loss.constants(), mu=low, M=high)
+    return chain(c.mu * value, (gradient * gradient).sum(-1), c.M * value, names=["mu L", "|grad L|^2", "M L"])
 
 
 def _network(

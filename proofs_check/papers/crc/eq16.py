@@ -59,7 +59,7 @@ def eq16_as_printed(
     b: float = 1.0,
     m: float = 1.0,
 ) -> Relation:
-    r"""$L(\theta_t-\gamma\nabla L_t) \le (1+\gamma(\alpha\sqrt M-\mu)+\beta\gamma^2)L_t$ under condition 1.
+    r"""$L(\theta_t-\gamma\nabla L_t) \le (1+\gamma(\alpha\sqrt{M}-\mu)+\beta\gamma^2)L_t$ under condition 1.
 
     Counterexample: $L = x^2$, with constants (0, 1, 4, 4), $\gamma = 1$: $L(\theta_t-\nabla L_t) = L_t$, but the right side is
     $-2L_t$.
@@ -85,7 +85,7 @@ def eq16_as_printed(
     on=ON,
     also_on=AT_THE_KINK,
     assumes=[loss_is_positive],
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={
         "alpha five percent smaller": dict(a=0.95),
         "beta one percent smaller": dict(b=0.99),
@@ -106,8 +106,8 @@ def eq16(
     m: float = 1.0,
 ) -> Relation:
     r"""Under condition 1, with $G = |\nabla L_t|^2/L_t$, which lies in $[\mu,M]$:
-    $L(\theta_t-\gamma\nabla L_t) \le (1-\gamma G+\alpha\gamma\sqrt G+\beta\gamma^2G)L_t \le
-    (1+\gamma(\alpha\sqrt M-\mu)+\beta M\gamma^2)L_t$.
+    $L(\theta_t-\gamma\nabla L_t) \le (1-\gamma G+\alpha\gamma\sqrt{G}+\beta\gamma^2G)L_t \le
+    (1+\gamma(\alpha\sqrt{M}-\mu)+\beta M\gamma^2)L_t$.
 
     Proof: definition 1, then $\mu \le G \le M$ in each term by itself.
 
@@ -147,7 +147,7 @@ def eq16(
 def eq16_small_gradients(
     widths: Tensor, first: Tensor, slopes: Tensor, height: Tensor, x: Tensor, gamma: Tensor, *, b: float = 1.0
 ) -> Relation:
-    r"""Under condition 1 with $M \le 1$: $L(\theta_t-\gamma\nabla L_t) \le (1+\gamma(\alpha\sqrt M-\mu)+\beta\gamma^2)L_t$.
+    r"""Under condition 1 with $M \le 1$: $L(\theta_t-\gamma\nabla L_t) \le (1+\gamma(\alpha\sqrt{M}-\mu)+\beta\gamma^2)L_t$.
 
     Proof: crc.eq16 and $M \le 1$.
 
@@ -176,11 +176,11 @@ def eq16_square(
     share: float = 1.0,
     without: bool = False,
 ) -> Relation:
-    r"""With $b = (\alpha\sqrt M-\mu)/(2\beta M)$ and $c = 1/(\beta M)-b^2$:
-    $1+\gamma(\alpha\sqrt M-\mu)+\beta M\gamma^2 = \beta M((\gamma+b)^2+c)$, for M > 0.
+    r"""With $b = (\alpha\sqrt{M}-\mu)/(2\beta M)$ and $c = 1/(\beta M)-b^2$:
+    $1+\gamma(\alpha\sqrt{M}-\mu)+\beta M\gamma^2 = \beta M((\gamma+b)^2+c)$, for M > 0.
 
-    In the paper: $b = (\alpha\sqrt M-\mu)/2\beta$ and $c = 1/\beta-b^2$, which completes the square of the printed form without
-    M.
+    In the paper: $b = (\alpha\sqrt{M}-\mu)/2\beta$ and $c = 1/\beta-b^2$, which completes the square of the printed form
+    without M.
     """
     M = mu + more + 1
     slope = alpha * torch.sqrt(M) - mu
@@ -216,10 +216,10 @@ def eq16_root_as_printed(
     *,
     share: float = 1.0,
 ) -> Relation:
-    r"""$\sqrt{L(\theta_t-\gamma\nabla L_t)} \le \sqrt\beta(\gamma+|b|+\sqrt{|c|})\sqrt{L_t}$ under condition 1, with the
+    r"""$\sqrt{L(\theta_t-\gamma\nabla L_t)} \le \sqrt{\beta}(\gamma+|b|+\sqrt{|c|})\sqrt{L_t}$ under condition 1, with the
     printed b and c.
 
-    Counterexample: $L = x^2$: b = -2, c = -3, and $L(\theta_t-8\nabla L_t) = 15^2L_t$, but $8+2+\sqrt3 < 15$.
+    Counterexample: $L = x^2$: b = -2, c = -3, and $L(\theta_t-8\nabla L_t) = 15^2L_t$, but $8+2+\sqrt{3} < 15$.
 
     Notes: inherits the M that eq. (16) lost; see crc.eq16.root.
     """
@@ -259,7 +259,7 @@ def eq16_root(
     g: float = 1.0,
 ) -> Relation:
     r"""$\sqrt{L(\theta_t-\gamma\nabla L_t)} \le \sqrt{\beta M}(\gamma+|b|+\sqrt{|c|})\sqrt{L_t}$ under condition 1, with
-    $b = (\alpha\sqrt M-\mu)/(2\beta M)$ and $c = 1/(\beta M)-b^2$, for $\beta M > 0$.
+    $b = (\alpha\sqrt{M}-\mu)/(2\beta M)$ and $c = 1/(\beta M)-b^2$, for $\beta M > 0$.
 
     Proof: crc.eq16.square and the triangle inequality for $(\gamma+b,\sqrt{|c|})$.
 

@@ -51,7 +51,7 @@ def lemma2(eta: Tensor, *, C: float = 1000.0) -> Relation:
     does: crc.lemma2.every_constant.
 
     Notes: the first wrong step of the proof is its last line: $\int_0^\eta(a'\gamma+c'')d\gamma = c''\eta+a'\eta^2/2$ with $c''
-    \ge \alpha\sqrt M > 0$ is of first order. Condition 1 allows kinks, and a kink next to $\theta_t$ costs a multiple of
+    \ge \alpha\sqrt{M} > 0$ is of first order. Condition 1 allows kinks, and a kink next to $\theta_t$ costs a multiple of
     $\eta$. For $\alpha = 0$ the lemma is true. On wide networks it is seen to hold (crc.lemma2.wide), because the many small
     kinks average out, which condition 1 does not say. That wide networks satisfy the lemma with high probability is not refuted
     here.
@@ -66,7 +66,7 @@ def lemma2(eta: Tensor, *, C: float = 1000.0) -> Relation:
     source=f"replaces {STATEMENT}",
     amends="crc.lemma2",
     eta=STEPS,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={"1.51 for 3/2": dict(low=1.51), "25/16 less one percent": dict(high=0.99 * 25 / 16)},
 )
 def lemma2_every_constant(eta: Tensor, *, low: float = 1.5, high: float = 25 / 16) -> Relation:
@@ -127,6 +127,7 @@ def lemma2_one_function(eta: Tensor, *, C: float = 1000.0) -> Relation:
     source=f"replaces {STATEMENT}",
     amends="crc.lemma2.one_function",
     eta=STEPS,
+    uses=["crc.definition1.root_kink"],
     mutants={"one percent more": dict(part=1.01), "eta^2 one percent less": dict(square=3.96)},
 )
 def lemma2_one_function_rate(eta: Tensor, *, part: float = 1.0, square: float = 4.0) -> Relation:

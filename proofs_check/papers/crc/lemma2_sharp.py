@@ -26,7 +26,7 @@ from proofs_check.relations import Relation
     dims=PIECES,
     on=ON,
     also_on=AT_THE_KINK,
-    uses=["crc.definition1"],
+    uses=["crc.definition1", "crc.definition2.valleys"],
     mutants={
         "alpha two percent smaller": dict(a=0.98),
         "beta one percent smaller": dict(b=0.99),
@@ -47,7 +47,7 @@ def lemma2_corrected(
     M: float = 1.0,
 ) -> Relation:
     r"""If L is $(\alpha,\beta)$-smooth and its gradients scale as $(\mu,M)$, then for every $\eta \ge 0$
-    $\xi_t \le \alpha\eta\sqrt{L_t}|\nabla L_t|+\beta\eta^2|\nabla L_t|^2 \le (\alpha\sqrt M\,\eta+\beta M\eta^2)L_t$.
+    $\xi_t \le \alpha\eta\sqrt{L_t}|\nabla L_t|+\beta\eta^2|\nabla L_t|^2 \le (\alpha\sqrt{M}\,\eta+\beta M\eta^2)L_t$.
 
     In the paper: $\xi_t \le O(\eta^2)L_t$.
 
@@ -77,7 +77,7 @@ def lemma2_corrected(
 )
 def lemma2_limit(eta: Tensor, tau: Tensor, *, a: float = 1.0, b: float = 1.0) -> Relation:
     r"""From the bump of crc.definition1.bumps, of width $w = \tau\eta$ with $0 < \tau \le 1/4$, for $0 < \eta \le 1/4$:
-    $(1-\tau)(\alpha\sqrt M\,\eta+\beta M\eta^2)L_t \le \xi_t \le (\alpha\sqrt M\,\eta+\beta M\eta^2)L_t$.
+    $(1-\tau)(\alpha\sqrt{M}\,\eta+\beta M\eta^2)L_t \le \xi_t \le (\alpha\sqrt{M}\,\eta+\beta M\eta^2)L_t$.
 
     Notes: in the limit $w\to0$ the constants are (1, 1/4, 1, 4) and $\xi = 2\eta+\eta^2$ is the bound: 9/16 at $\eta = 1/4$. So
     at every $\eta$ neither term can be lowered, and the order in $\eta$ is 1.
@@ -109,11 +109,11 @@ def lemma2_limit(eta: Tensor, tau: Tensor, *, a: float = 1.0, b: float = 1.0) ->
 def lemma2_constants(
     alpha: Tensor, beta: Tensor, mu: Tensor, more: Tensor, eta: Tensor, *, times: float = 2.0, second: float = 1.0
 ) -> Relation:
-    r"""The bound that the paper's proof ends with, $c''\eta+\frac{1}{2}a'\eta^2$ with $b = (\alpha\sqrt M-\mu)/(2\beta)$, $c =
-    1/\beta-b^2$, $c' = 1+\sqrt\beta(|b|+\sqrt{|c|})$, $a' = \alpha\sqrt{M\beta}+2\beta M$ and $c'' = \alpha\sqrt Mc'$, is at
-    least $2\alpha\sqrt M\,\eta+\beta M\eta^2$: its first-order term is at least twice that of crc.lemma2.corrected.
+    r"""The bound that the paper's proof ends with, $c''\eta+\frac{1}{2}a'\eta^2$ with $b = (\alpha\sqrt{M}-\mu)/(2\beta)$, $c
+    = 1/\beta-b^2$, $c' = 1+\sqrt{\beta}(|b|+\sqrt{|c|})$, $a' = \alpha\sqrt{M\beta}+2\beta M$ and $c'' = \alpha\sqrt{M}\,c'$,
+    is at least $2\alpha\sqrt{M}\,\eta+\beta M\eta^2$: its first-order term is at least twice that of crc.lemma2.corrected.
 
-    Proof: $\sqrt\beta(|b|+\sqrt{|c|}) = v+\sqrt{|1-v^2|} \ge 1$ with $v = \sqrt\beta|b|$.
+    Proof: $\sqrt{\beta}(|b|+\sqrt{|c|}) = v+\sqrt{|1-v^2|} \ge 1$ with $v = \sqrt{\beta}|b|$.
 
     Tight at: $\alpha = 0$, where both bounds are $\beta M\eta^2$.
 

@@ -81,7 +81,7 @@ def proposition1_bowls(
     r"""Let $g(z) = 1-\beta+\beta z^2+P(z)$, where $P(0) = 0$ and $P'$ is a bump of width w and height $\alpha$ at 1, and one of
     height $-\alpha$ at -1; $0 < w \le 1/4$, $0 \le \beta \le 1-w$. Then g is $(\alpha(1+w),\beta)$-smooth.
 
-    Proof: the parabola uses up $\beta h^2$ exactly. P rises by at most $\alpha w/2$ in all, and $\sqrt g \ge 1-w/2$ on the
+    Proof: the parabola uses up $\beta h^2$ exactly. P rises by at most $\alpha w/2$ in all, and $\sqrt{g} \ge 1-w/2$ on the
     bumps.
 
     Notes: at $\beta = 1$ it fails: g(0) = 0 would make 0 a minimum that the bumps do not respect.

@@ -132,11 +132,11 @@ def layers_bounded(seed: Tensor, *, most: float = 2.0) -> Measurement:
     mutants={"constant 50": dict(C=50.0), "D~ = 1": dict(pattern=2)},
 )
 def any_pattern(seed: Tensor, *, C: float = 100.0, pattern: int = 1) -> Measurement:
-    r"""$|(D^l_t+\tilde D^l)W^l_t\cdots W^{r+1}_t(D^r_t+\tilde D^r)| \le 100\sqrt L$ in spectral norm for all diagonal
+    r"""$|(D^l_t+\tilde D^l)W^l_t\cdots W^{r+1}_t(D^r_t+\tilde D^r)| \le 100\sqrt{L}$ in spectral norm for all diagonal
     $\tilde D$ with entries in [-1, 1] (L = 20, width 192).
 
     Notes: without bounds on how many entries of $\tilde D$ are not 0 the norm grows exponentially with the depth: with
-    $\tilde D = 1-D$ all neurons are on, and every layer multiplies by about $\sqrt2$; with $\tilde D = 1$, which
+    $\tilde D = 1-D$ all neurons are on, and every layer multiplies by about $\sqrt{2}$; with $\tilde D = 1$, which
     proposition 4 never gives, by more. The proposition needs the $\tilde D$ that it is used with: crc.proposition6.
     """
     return measurement(_norms(seed, WIDTH)[1][:, pattern], expect=(0.0, C), show=_shown(seed))
@@ -156,7 +156,7 @@ def any_pattern(seed: Tensor, *, C: float = 100.0, pattern: int = 1) -> Measurem
 )
 def product(seed: Tensor, *, C: float = 3.0, pattern: int = 0) -> Measurement:
     r"""After one small step from the initialisation, $|(D^l_t+\tilde D^l)W^l_t\cdots W^{r+1}_t(D^r_t+\tilde D^r)| \le
-    3\sqrt L$ in spectral norm for the $\tilde D$ of proposition 4 (l = L = 20, r = 1, 10, 19, width 192).
+    3\sqrt{L}$ in spectral norm for the $\tilde D$ of proposition 4 (l = L = 20, r = 1, 10, 19, width 192).
 
     Notes: $D+\tilde D$ then has its entries in [0, 1], and $\tilde D$ is 0 off the few neurons whose sign flipped.
     """

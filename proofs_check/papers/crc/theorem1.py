@@ -1,4 +1,4 @@
-r"""Theorem 1 (eq. 7), corrected: condition 1 with $\alpha < \sqrt\mu$ makes every small step decrease the loss, at a known
+r"""Theorem 1 (eq. 7), corrected: condition 1 with $\alpha < \sqrt{\mu}$ makes every small step decrease the loss, at a known
 rate."""
 
 from __future__ import annotations
@@ -63,19 +63,20 @@ def theorem1(
     b: float = 1.0,
     m: float = 1.0,
 ) -> Relation:
-    r"""If L satisfies condition 1 with $\alpha < \sqrt\mu$ and $0 < \eta < (1-\alpha/\sqrt\mu)/\beta$, then
-    $L_{t+1} \le [1-\eta(\mu(1-\beta\eta)-\alpha\sqrt\mu)]L_t < L_t$.
+    r"""If L satisfies condition 1 with $\alpha < \sqrt{\mu}$ and $0 < \eta < (1-\alpha/\sqrt{\mu})/\beta$, then
+    $L_{t+1} \le [1-\eta(\mu(1-\beta\eta)-\alpha\sqrt{\mu})]L_t$.
 
     In the paper: $L_{t+1} \le (1-c\,\eta\lambda_{\min}(K_t))L_t$ for $\eta = O(\lambda_{\min}(K_t))$, from condition 1 alone.
 
-    Proof: with $G = |\nabla L_t|^2/L_t \ge \mu$, definition 1 gives $L_{t+1}/L_t \le 1-\eta G(1-\beta\eta)+\alpha\eta\sqrt
-    G$, which falls in G where $\sqrt G \ge \alpha/(2(1-\beta\eta))$, so for all $G \ge \mu$ in that range of steps.
+    Proof: with $G = |\nabla L_t|^2/L_t \ge \mu$, definition 1 gives $L_{t+1}/L_t \le 1-\eta
+    G(1-\beta\eta)+\alpha\eta\sqrt{G}$, which falls in G where $\sqrt{G} \ge \alpha/(2(1-\beta\eta))$, so for all $G \ge \mu$
+    in that range of steps.
 
     Tight at: a parabola. The middle term of the chain is the bound with G.
 
-    Notes: for $L = \frac{1}{2}|e|^2$ put $\mu = 2\lambda$, $\lambda$ the smallest eigenvalue of the kernel on the step's
-    neighbourhood. Width enters by making $\alpha$ small: this is the route of Allen-Zhu et al. (2019) to linear
-    convergence. The drawn step is $\sigma$ times the largest allowed one.
+    Notes: the factor is below 1 for all these steps. For $L = \frac{1}{2}|e|^2$ put $\mu = 2\lambda$, $\lambda$ the smallest
+    eigenvalue of the kernel on the step's neighbourhood. Width enters by making $\alpha$ small: this is the route of
+    Allen-Zhu et al. (2019) to linear convergence. The drawn step is $\sigma$ times the largest allowed one.
     """
     loss = _gentle(widths, p, rise, start, height, tilt)
     c = loss.constants()
@@ -113,8 +114,8 @@ def theorem1_best_step(
     rate: float = 1.0,
     length: float = 1.0,
 ) -> Relation:
-    r"""Under condition 1 with $\alpha < \sqrt\mu$ the step $\eta^* = (1-\alpha/\sqrt\mu)/(2\beta)$ gives
-    $L_{t+1} \le (1-(\sqrt\mu-\alpha)^2/(4\beta))L_t$, and no other step has a smaller bound in crc.theorem1.
+    r"""Under condition 1 with $\alpha < \sqrt{\mu}$ the step $\eta^* = (1-\alpha/\sqrt{\mu})/(2\beta)$ gives
+    $L_{t+1} \le (1-(\sqrt{\mu}-\alpha)^2/(4\beta))L_t$, and no other step has a smaller bound in crc.theorem1.
 
     Proof: the bound is quadratic in $\eta$ with its minimum at $\eta^*$.
 
