@@ -38,7 +38,7 @@ def _with_each_candidate(K: Tensor) -> tuple[Tensor, Tensor]:
     reading="'how much the Gram matrix' smallest eigenvalue can increase upon labeling' taken at its word",
     expect="refuted",
     K=NONSINGULAR,
-    dims={"n": (2, 4)},
+    dims={"n": (2, 3)},
     mutants={"by one percent": dict(share=1.01), "by a tenth": dict(share=1.1)},
 )
 def increase(K: Tensor, *, share: float = 1.0) -> Relation:
@@ -111,7 +111,7 @@ def _best_of_each_size(K: Tensor) -> list[Tensor]:
     reading="as printed: the maximum is over all subsets of the pool, of any size",
     expect="refuted",
     K=NONSINGULAR,
-    dims={"n": (3, 4)},
+    dims={"n": (3, 3)},
     mutants={"one percent better": dict(share=1.01), "a tenth better": dict(share=1.1)},
 )
 def any_size(K: Tensor, *, share: float = 1.0) -> Relation:
@@ -155,7 +155,7 @@ def sizes(K: Tensor, *, share: float = 1.0) -> Relation:
     reading="lambda_min^+, which Algorithm 1 computes, in place of lambda_min",
     expect="refuted",
     J=GRADIENTS,
-    dims={"n": (2, 3), "p": (1, 2)},
+    dims={"n": (2, 3), "p": (1, 1)},
     assumes=[no_zero_gradient],
     mutants={"it may double": dict(share=0.5), "it may grow fourfold": dict(share=0.25)},
 )
