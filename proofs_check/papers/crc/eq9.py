@@ -7,6 +7,7 @@ import itertools
 import torch
 from torch import Tensor
 
+import altheory as al
 from proofs_check import chain, claim, eq, leq
 from proofs_check import domains as D
 from proofs_check.papers.crc._selection import (
@@ -175,12 +176,7 @@ def positive_(J: Tensor, *, share: float = 1.0) -> Relation:
 
 def below_the_old(K: Tensor, b: Tensor, k: Tensor, away: Tensor) -> Tensor:
     """lambda_min(X_L + u) + s is below lambda_min(X_L)"""
-    return lowest(_bordered(K, b, k)) + away < lowest(K)
-
-
-def _bordered(K: Tensor, b: Tensor, k: Tensor) -> Tensor:
-    upper = torch.cat([K, b[..., :, None]], -1)
-    return torch.cat([upper, torch.cat([b, k[..., None]], -1)[..., None, :]], -2)
+    return lowest(al.conditioning.bordered(K, b, k)) + away < lowest(K)
 
 
 @claim(
@@ -191,7 +187,7 @@ def _bordered(K: Tensor, b: Tensor, k: Tensor) -> Tensor:
     K=D.psd("n"),
     b=D.real("n"),
     k=D.real(),
-    away=D.interval(0, 1),
+    away=D.nonneg(),
     dims={"n": (1, 3)},
     assumes=[below_the_old],
     mutants={"coupling one percent too large": dict(coupling=1.01), "corner one percent too small": dict(corner=0.99)},
@@ -208,7 +204,7 @@ def secular(K: Tensor, b: Tensor, k: Tensor, away: Tensor, *, coupling: float = 
     $\lambda = \min(w_1, \mathrm{root})$, which `altheory.conditioning.secular_smallest` computes for all candidates from one
     eigendecomposition of K, in $O(n^2)$ operations a candidate.
     """
-    found = lowest(_bordered(K, b, k))
+    found = lowest(al.conditioning.bordered(K, b, k))
     eye = torch.eye(K.shape[-1], dtype=torch.float64)
 
     def s(t: Tensor) -> Tensor:
