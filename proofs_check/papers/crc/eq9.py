@@ -175,8 +175,9 @@ def positive_(J: Tensor, *, share: float = 1.0) -> Relation:
 
 
 def below_the_old(K: Tensor, b: Tensor, k: Tensor, away: Tensor) -> Tensor:
-    """lambda_min(X_L + u) + s is below lambda_min(X_L)"""
-    return lowest(al.conditioning.bordered(K, b, k)) + away < lowest(K)
+    """lambda_min(X_L + u) + s is below lambda_min(X_L), by more than rounding (2^-30 of the largest eigenvalue)"""
+    values = torch.linalg.eigvalsh(K)
+    return lowest(al.conditioning.bordered(K, b, k)) + away < values[..., 0] - 2.0**-30 * values[..., -1]
 
 
 @claim(
@@ -187,16 +188,16 @@ def below_the_old(K: Tensor, b: Tensor, k: Tensor, away: Tensor) -> Tensor:
     K=D.psd("n"),
     b=D.real("n"),
     k=D.real(),
-    away=D.nonneg(),
+    away=D.positive(),
     dims={"n": (1, 3)},
     assumes=[below_the_old],
     mutants={"coupling one percent too large": dict(coupling=1.01), "corner one percent too small": dict(corner=0.99)},
 )
 def secular(K: Tensor, b: Tensor, k: Tensor, away: Tensor, *, coupling: float = 1.0, corner: float = 1.0) -> Relation:
-    r"""Let $w_1 = \lambda_{\min}(X_L)$, let b be the candidate's kernel with $X_L$, k its kernel with itself, and $s(t) =
-    k-t-b^\top(K-tI)^{-1}b$. If $\lambda = \lambda_{\min}(X_L\cup\{u\}) < w_1$, then $s(\lambda+s_0) \le 0 \le s(\lambda-s_0)$
-    for all $s_0\ge0$ with $\lambda+s_0 < w_1$: $\lambda$ is the only root of s below $w_1$. Without a root there, $\lambda =
-    w_1$.
+    r"""Let $w_1 = \lambda_{\min}(X_L)$, let b be the candidate's kernel with $X_L$, k its kernel with itself, and
+    $s(t) = k-t-b^\top(K-tI)^{-1}b$. If $\lambda = \lambda_{\min}(X_L\cup\{u\}) < w_1$, then
+    $s(\lambda+s_0) \le 0 \le s(\lambda-s_0)$ for all $s_0 > 0$ with $\lambda+s_0 < w_1$: $\lambda$ is the only root of s below
+    $w_1$. Without a root there, $\lambda = w_1$.
 
     Proof: $\det(K_u-tI) = s(t)\det(K-tI)$, and s falls below $w_1$.
 
