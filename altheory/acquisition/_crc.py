@@ -114,9 +114,9 @@ class GreedyCRC:
 
     With `secular`, each step decomposes the present kernel once and reads the $\lambda_{\min}$ of a candidate off the secular
     equation (`altheory.conditioning.secular_smallest`), $O(n^2)$ a candidate: Q eigendecompositions for the query. A
-    candidate's value only falls as points are added, so its last known value is a bound, and candidates whose bound is below the
-    best value of this step are not looked at. Without, every candidate is decomposed, $\sum_{q<Q}(U-q)$ times, the "O(UQ)" of
-    the paper; the choices are the same.
+    candidate's value only falls as points are added, so its last known value is a bound, and candidates whose bound is below
+    the best value of this step are not looked at. Without, every candidate is decomposed, $\sum_{q<Q}(U-q)$ times, the "O(UQ)"
+    of the paper; the choices are the same.
 
     Ties go to the candidate that comes first in the pool; so does everything once $\lambda_{\min}$ has reached 0.
 

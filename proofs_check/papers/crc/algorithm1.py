@@ -104,7 +104,7 @@ def myopic(K: Tensor, *, share: float = 1.0, skip: bool = False) -> Relation:
     reading="score lambda_min^+ as printed in Algorithm 1, judged by eq. (9)",
     expect="refuted",
     J=D.real(3, "p"),
-    dims={"p": (1, 2)},
+    dims={"p": (2, 2)},
     assumes=[no_zero_gradient],
     mutants={"a tenth is enough": dict(share=0.1), "half is enough": dict(share=0.5)},
 )
@@ -130,7 +130,7 @@ def myopic_positive(J: Tensor, *, share: float = 0.01) -> Relation:
     reading="the best sampled group is within a factor of 2 of the best set of Q points",
     expect="refuted",
     J=D.real(4, "p"),
-    dims={"p": (1, 2)},
+    dims={"p": (2, 2)},
     assumes=[no_zero_gradient],
     mutants={"up to a tenth": dict(share=0.9), "up to a quarter": dict(share=0.75)},
 )

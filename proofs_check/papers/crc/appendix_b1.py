@@ -13,7 +13,7 @@ from proofs_check.relations import Relation
 SOURCE = f"{PAPER}, appendix B.1, V(e) = E[V(e|A,D)]"
 #: performances: one row a data set, one column a training run; the data sets' probabilities
 E, P = D.real("m", "r"), D.simplex("m")
-SIZES = {"m": (1, 3), "r": (1, 3)}
+SIZES = {"m": (1, 2), "r": (1, 2)}
 
 
 def _mean(e: Tensor, p: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def nonsingular(lam2: Tensor) -> Tensor:
     expect="refuted",
     lam1=D.spectrum("n", lo=0, hi=256),
     lam2=D.spectrum("n", lo=0, hi=256),
-    dims={"n": (1, 3)},
+    dims={"n": (2, 2)},
     assumes=[first_preferred, nonsingular],
     mutants={"at most twice as large": dict(share=0.5), "at most ten times as large": dict(share=0.1)},
 )
@@ -60,7 +60,7 @@ def not_zero(lam: Tensor) -> Tensor:
     amends="crc.conditioning",
     lam=LAM,
     eta=D.step_size("lam", D.interval(0, 3)),
-    dims={"n": (1, 4)},
+    dims={"n": (1, 3)},
     assumes=[not_zero],
     mutants={"one percent faster": dict(share=1.01), "the step 2 / lambda_max": dict(low=0.0)},
 )
@@ -90,7 +90,7 @@ def best_step(lam: Tensor, eta: Tensor, *, share: float = 1.0, low: float = 1.0)
     w=W,
     eta=D.interval(0, 1),
     t=D.integer(1, 8),
-    dims={"n": (1, 2)},
+    dims={"n": (2, 2)},
     assumes=[first_preferred],
     mutants={"at most twice the error": dict(share=0.5), "at most four times the error": dict(share=0.25)},
 )
@@ -117,7 +117,7 @@ def faster(lam1: Tensor, lam2: Tensor, w: Tensor, eta: Tensor, t: Tensor, *, sha
     w=W,
     eta=D.interval(0, 1),
     t=D.integer(1, 8),
-    dims={"n": (1, 4)},
+    dims={"n": (1, 3)},
     mutants={"one percent faster": dict(speed=1.01), "one percent lower": dict(share=0.99)},
 )
 def worst_case(lam: Tensor, w: Tensor, eta: Tensor, t: Tensor, *, speed: float = 1.0, share: float = 1.0) -> Relation:

@@ -23,8 +23,8 @@ SOURCE = f"{B3}, 'the eigenvalue distribution concentrates towards 0 as the labe
     mutants={"by one percent a point": dict(share=1.01), "by a thousandth a point": dict(share=1.001)},
 )
 def nested(K: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Along a growing set of points, $\lambda_{\min}$ does not rise: it is at most
-    $\lambda_{\min}(X_1) \ge \lambda_{\min}(X_2) \ge \dots$ for $X_1\subset X_2\subset\dots$.
+    r"""If $X_1\subset X_2\subset\dots$, each with one point more, then
+    $\lambda_{\min}(X_1) \ge \lambda_{\min}(X_2) \ge \dots$ (here up to four points).
 
     Tight at: orthogonal points with decreasing norms.
 

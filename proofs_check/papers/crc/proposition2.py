@@ -45,7 +45,7 @@ def _with_copy(K: Tensor) -> Tensor:
     reading="as printed: its hypothesis is that different points have different rows K(x, .)",
     expect="refuted",
     J=GRADIENTS,
-    dims={"n": (2, 4), "p": (1, 2)},
+    dims={"n": (2, 3), "p": (1, 2)},
     assumes=[rows_differ, no_zero_gradient],
     mutants={"positive alone": dict(positive_only=True), "twice as high": dict(share=2.0)},
 )
@@ -73,7 +73,7 @@ def proposition2(J: Tensor, *, share: float = 1.0, positive_only: bool = False) 
     reading="as printed",
     expect="refuted",
     J=D.real("n", "p"),
-    dims={"n": (2, 4), "p": (1, 2)},
+    dims={"n": (2, 3), "p": (1, 2)},
     assumes=[rows_differ, no_zero_gradient],
     mutants={"all but one are": dict(fewer=1), "half of them are": dict(share=0.5)},
 )
@@ -116,7 +116,7 @@ def gap(K: Tensor, *, share: float = 1.0, copy: bool = True) -> Relation:
     amends="crc.proposition2",
     x=D.points("n", "d"),
     s=D.interval(0.125, 8),
-    dims={"n": (1, 3), "d": (1, 2)},
+    dims={"n": (1, 2), "d": (1, 2)},
     mutants={"off by one percent": dict(share=1.01), "doubled twice": dict(power=2)},
 )
 def collinear(x: Tensor, s: Tensor, *, share: float = 1.0, power: int = 1) -> Relation:
@@ -170,7 +170,7 @@ def six_points(x: Tensor, *, tilt: float = 0.0, keep: float = 1.0) -> Relation:
     amends="crc.proposition2",
     uses=["crc.proposition2.gap"],
     K=D.psd("n", cond=COND),
-    dims={"n": (2, 4)},
+    dims={"n": (2, 3)},
     mutants={"scored by the smallest positive eigenvalue": dict(score=positive), "one percent more": dict(share=1.01)},
 )
 def search(K: Tensor, *, score: object = lowest, share: float = 1.0) -> Relation:
@@ -194,7 +194,7 @@ def search(K: Tensor, *, score: object = lowest, share: float = 1.0) -> Relation
     reading="score lambda_min^+ as printed in Algorithm 1: a new point scores at least as much as a copy",
     expect="refuted",
     K=D.psd("n", cond=COND),
-    dims={"n": (2, 3)},
+    dims={"n": (2, 2)},
     mutants={"half as much": dict(share=0.51), "nine tenths": dict(share=0.9)},
 )
 def algorithm1_score(K: Tensor, *, share: float = 1.0) -> Relation:

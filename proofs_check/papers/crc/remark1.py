@@ -20,7 +20,7 @@ SOURCE = f"{PAPER}, section 3.2, Remark 1"
     source=SOURCE,
     reading="the infinitely wide relu network, first layer trained; one-to-one, which is all the remark says",
     x=D.points(2, "d"),
-    dims={"d": (1, 3)},
+    dims={"d": (1, 2)},
     mutants={"one percent more": dict(share=0.2525), "half of the squared distance": dict(share=0.5)},
 )
 def infinite_width(x: Tensor, *, share: float = 0.25) -> Relation:
@@ -59,7 +59,7 @@ def distinct(x: Tensor) -> Tensor:
     expect="refuted",
     W=D.real("m", "d"),
     x=D.points(2, "d"),
-    dims={"m": (1, 3), "d": (1, 2)},
+    dims={"m": (1, 2), "d": (1, 2)},
     assumes=[distinct],
     mutants={"two entries differ": dict(least=2.0), "three entries differ": dict(least=3.0)},
 )
@@ -81,7 +81,7 @@ def dead(W: Tensor, x: Tensor, *, least: float = 1.0) -> Relation:
     amends="crc.remark1.dead",
     W=D.real("m", "d"),
     x=D.points(2, "d"),
-    dims={"m": (1, 3), "d": (1, 2)},
+    dims={"m": (1, 2), "d": (1, 2)},
     mutants={"one percent more": dict(share=1.01), "neurons active on one point only left out": dict(single=0.0)},
 )
 def finite(W: Tensor, x: Tensor, *, share: float = 1.0, single: float = 1.0) -> Relation:

@@ -19,7 +19,7 @@ from proofs_check.relations import Relation
     K1=D.psd("n"),
     K2=D.psd("n"),
     rate=D.interval(0, 1),
-    dims={"n": (1, 3)},
+    dims={"n": (1, 2)},
     mutants={"one percent more than the sum": dict(share=1.01), "the larger one counts twice": dict(twice=True)},
 )
 def section33(K1: Tensor, K2: Tensor, rate: Tensor, *, share: float = 1.0, twice: bool = False) -> Relation:
@@ -78,7 +78,7 @@ def preferred_in_full(A1: Tensor, A2: Tensor, B1: Tensor, B2: Tensor) -> Tensor:
     A2=D.real("n", 1),
     B1=D.real("n", 1),
     B2=D.real("n", 1),
-    dims={"n": (1, 2)},
+    dims={"n": (1, 1)},
     assumes=[preferred_in_full],
     mutants={"up to a factor of 2": dict(share=0.5), "up to a factor of 10": dict(share=0.1)},
 )
@@ -102,7 +102,7 @@ def ranking(A1: Tensor, A2: Tensor, B1: Tensor, B2: Tensor, *, share: float = 0.
     s=D.spectrum("p", lo=1, hi=8),
     u=D.unit_vectors(2, "p"),
     length=D.interval(0, 8),
-    dims={"p": (1, 3)},
+    dims={"p": (1, 2)},
     mutants={"rises by one percent at least": dict(share=1.01), "and falls at the second point": dict(swap=True)},
 )
 def beyond_rank(s: Tensor, u: Tensor, length: Tensor, *, share: float = 1.0, swap: bool = False) -> Relation:

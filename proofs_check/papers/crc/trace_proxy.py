@@ -56,7 +56,7 @@ def lower(J: Tensor, *, share: float = 1.0) -> Relation:
     reading="'an accurate replacement in computing the minimum eigenvalue', for every network, within a factor of 100",
     expect="refuted",
     J=OUTPUTS,
-    dims=SIZES,
+    dims={"n": (1, 1), "C": (2, 2), "p": (1, 2)},
     mutants={"a factor of 10": dict(factor=10.0), "a factor of 2": dict(factor=2.0)},
 )
 def accurate(J: Tensor, *, factor: float = 100.0) -> Relation:
@@ -85,7 +85,7 @@ def preferred_by_trace(J1: Tensor, J2: Tensor) -> Tensor:
     expect="refuted",
     J1=D.real(1, 2, "p"),
     J2=D.real(1, 2, "p"),
-    dims={"p": (1, 2)},
+    dims={"p": (2, 2)},
     assumes=[preferred_by_trace],
     mutants={"up to a factor of 2": dict(share=0.5), "up to a factor of 10": dict(share=0.1)},
 )
@@ -106,7 +106,7 @@ def ranking(J1: Tensor, J2: Tensor, *, share: float = 0.01) -> Relation:
     reading="accurate for the kernels the paper uses: the last layer's",
     amends="crc.trace.accurate",
     J=D.real("n", "p"),
-    dims={"n": (1, 3), "p": (1, 3)},
+    dims={"n": (1, 3), "p": (1, 2)},
     mutants={"one percent more": dict(share=1.01), "outputs that share a gradient": dict(shared=0.1)},
 )
 def last_layer(J: Tensor, *, share: float = 1.0, shared: float = 0.0) -> Relation:
@@ -129,7 +129,7 @@ def last_layer(J: Tensor, *, share: float = 1.0, shared: float = 0.0) -> Relatio
     source=f"{SOURCE}; own derivation",
     sharpens="crc.trace.lower",
     J=OUTPUTS,
-    dims={"n": (1, 2), "C": (2, 2), "p": (1, 3)},
+    dims={"n": (1, 2), "C": (2, 2), "p": (2, 3)},
     mutants={"spread one percent smaller": dict(spread=0.99), "one output fewer": dict(fewer=1)},
 )
 def equality(J: Tensor, *, spread: float = 1.0, fewer: int = 0) -> Relation:
