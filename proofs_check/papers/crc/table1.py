@@ -1,7 +1,7 @@
 r"""Table 1 (section 3.2): does the group size G matter?
 
 The printed numbers first: 3 trials of FixMatch on CIFAR10 with Q = 100 and G = 2, 5, 10, 100; there is no row for G = 1. Then
-the objective itself, which needs no training: $\lambda_{\min}$ of 20 labelled digits with 20 queried ones out of a pool of 300,
+the objective itself, which needs no training: $\lambda_{\min}$ of 10 labelled digits with 10 queried ones out of a pool of 200,
 under the kernel of the infinitely wide relu network, and the accuracy on 200 other digits of the interpolant of these labels.
 """
 
@@ -127,8 +127,8 @@ def table1_power(column: Tensor, *, effect: float = 100.0) -> Relation:
     return leq(entry(_printed_anova()[2], column), effect, names=["least detectable difference in 0.01 percent", "effect"])
 
 
-LABELLED, QUERIED, POOL, TEST, REPEATS, GREEDY = 20, 20, 300, 200, 8, 1
-SIZES = (1, 2, 5, 10, 20)
+LABELLED, QUERIED, POOL, TEST, REPEATS, GREEDY = 10, 10, 200, 200, 20, 6
+SIZES = (1, 2, 5, 10)
 ROWS = D.dataset("digits", n=LABELLED * REPEATS + POOL + TEST, repeats=False)
 
 
@@ -142,7 +142,7 @@ class Attained:
 
 @remembered
 def attained(x: Tensor, labels: Tensor, seed: Tensor) -> Attained:
-    """The experiment: eight labelled sets a seed, one pool, one test set (a greedy query for one of them)."""
+    """The experiment: twenty labelled sets a seed, one pool, one test set (greedy queries for six of them)."""
     rows = [_one_seed(*row) for row in zip(x, labels, seed.tolist(), strict=True)]
     both = {name: torch.tensor([row[name] for row in rows], dtype=torch.float64) for name in rows[0]}
     return Attained({name: v[:, 0] for name, v in both.items()}, {name: v[:, 1] for name, v in both.items()})
@@ -151,19 +151,21 @@ def attained(x: Tensor, labels: Tensor, seed: Tensor) -> Attained:
 def _one_seed(x: Tensor, labels: Tensor, seed: int) -> dict[str, list[float]]:
     theta = al.kernels.analytic(x)
     start = LABELLED * REPEATS
-    pool, test = range(start, start + POOL), torch.arange(start + POOL, len(x))
+    pool, test = torch.arange(start, start + POOL), torch.arange(start + POOL, len(x))
     strategies = {f"G = {G}": al.acquisition.CRC(G, "smallest") for G in SIZES} | {"random": al.acquisition.Random()}
+    labelled = range(LABELLED)
     found: dict[str, list[list[float]]] = {}
     for repeat in range(REPEATS):
-        L = torch.arange(LABELLED * repeat, LABELLED * (repeat + 1))
-        queries = {name: s.query(theta, L, QUERIED, pool=pool, seed=seed + repeat) for name, s in strategies.items()}
+        rows = torch.cat([torch.arange(LABELLED * repeat, LABELLED * (repeat + 1)), pool])  # the labelled first
+        kernel = theta[rows][:, rows]
+        queries = {name: s.query(kernel, labelled, QUERIED, seed=seed + repeat) for name, s in strategies.items()}
         if repeat < GREEDY:
-            queries["greedy"] = al.acquisition.GreedyCRC().query(theta, L, QUERIED, pool=pool)
+            queries["greedy"] = al.acquisition.GreedyCRC().query(kernel, labelled, QUERIED)
         for name, query in queries.items():
-            S = torch.cat([L, query.chosen])
+            S = rows[torch.cat([torch.arange(LABELLED), query.chosen])]
             f = theta[test][:, S] @ torch.linalg.solve(theta[S][:, S], labels[S])
             right = (f.argmax(-1) == labels[test].argmax(-1)).double().mean()
-            smallest = al.acquisition.attained(theta, L, query.chosen)
+            smallest = al.acquisition.attained(kernel, labelled, query.chosen)
             found.setdefault(name, []).append([float(smallest), 100 * float(right)])
     return {name: torch.tensor(values).double().mean(0).tolist() for name, values in found.items()}
 
@@ -195,7 +197,7 @@ def _shown(found: Attained) -> list[Figure | Table]:
             "Ours beside table 1",
             ["digits: lambda_min", "digits: accuracy (%)", *(f"the paper: {n} labels" for n in GROUP_LABELS)],
             rows,
-            note="Ours: 20 labelled, 20 queried. The paper has no row for G = 1.",
+            note="Ours: 10 labelled, 10 queried. The paper has no row for G = 1.",
         ),
     ]  # fmt: skip
 
@@ -211,56 +213,58 @@ def _mean(found: Attained, sizes: tuple[int, ...]) -> Tensor:
     id="crc.table1.attained",
     title="Table 1 redone: the group size above 1 hardly matters",
     source=SOURCE,
-    reading="the attained lambda_min for G = 2 within 15 percent of that for G = 20",
+    reading="the attained lambda_min for G = 2 within 20 percent of that for G = Q = 10",
     expect="reproduced",
-    mutants={"15 percent better": dict(least=1.15, most=2.0), "15 percent worse": dict(least=0.5, most=0.85)},
+    mutants={"20 percent better": dict(least=1.2, most=2.0), "20 percent worse": dict(least=0.5, most=0.8)},
     **_DRAWS,
 )
-def table1_attained(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.85, most: float = 1.15) -> Measurement:
-    r"""On digits, $\lambda_{\min}$ of the labelled and queried digits is the same for G = 2 and for G = 20, up to 15
+def table1_attained(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.8, most: float = 1.2) -> Measurement:
+    r"""On digits, $\lambda_{\min}$ of the labelled and queried digits is the same for G = 2 and for G = 10, up to 20
     percent.
+
+    Notes: some 8 percent smaller.
     """
     found = attained(x, labels, seed)
-    return measurement(found.smallest["G = 2"] / found.smallest["G = 20"], expect=(least, most), show=_shown(found))
+    return measurement(found.smallest["G = 2"] / found.smallest["G = 10"], expect=(least, most), show=_shown(found))
 
 
 @claim(
     id="crc.table1.single",
     title="Table 1's missing row: G = 1 is worse",
     source=SOURCE,
-    reading="the attained lambda_min for G = 1 is below the mean over G = 5, 10, 20",
+    reading="the attained lambda_min for G = 1 is below the mean over G = 5, 10",
     expect="reproduced",
     mutants={"by a quarter": dict(most=0.75), "better": dict(least=1.0, most=2.0)},
     **_DRAWS,
 )
 def table1_single(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0, most: float = 1.0) -> Measurement:
-    r"""On digits, one point at a time attains a smaller $\lambda_{\min}$ than groups of 5, 10 and 20 do on average.
+    r"""On digits, one point at a time attains a smaller $\lambda_{\min}$ than groups of 5 and 10 do on average.
 
     In the paper: "as long as G > 1" says so and shows nothing.
 
-    Notes: by some 8 percent: with G = 1 the points are chosen without regard to each other, and the score of their union is
-    never looked at. Out of a pool of 1000 it does no better than random queries.
+    Notes: by some 10 percent: with G = 1 the points are chosen without regard to each other, and the score of their union is
+    never looked at.
     """
     found = attained(x, labels, seed)
-    return measurement(found.smallest["G = 1"] / _mean(found, (5, 10, 20)), expect=(least, most), show=_shown(found))
+    return measurement(found.smallest["G = 1"] / _mean(found, (5, 10)), expect=(least, most), show=_shown(found))
 
 
 @claim(
     id="crc.table1.random",
     title="Algorithm 1 attains more than random queries",
     source=SOURCE,
-    reading="the mean over G = 5, 10, 20, by at least 5 percent",
+    reading="the mean over G = 5, 10, by at least 5 percent",
     expect="reproduced",
-    mutants={"by at least 50 percent": dict(least=1.5), "greedy, by at least 60 percent": dict(of="greedy", least=1.6)},
+    mutants={"by at least 50 percent": dict(least=1.5), "greedy, twice as much": dict(of="greedy", least=2.0)},
     **_DRAWS,
 )
 def table1_random(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = "", least: float = 1.05) -> Measurement:
     r"""On digits, $\lambda_{\min}$ after a query of algorithm 1 is at least 1.05 times that after a random query.
 
-    Notes: about 1.18 times. The accuracy of the interpolant is no better than after random queries.
+    Notes: about 1.2 times. The accuracy of the interpolant is no better than after random queries.
     """
     found = attained(x, labels, seed)
-    ours = found.smallest[of] if of else _mean(found, (5, 10, 20))
+    ours = found.smallest[of] if of else _mean(found, (5, 10))
     return measurement(ours / found.smallest["random"], expect=(least, 3.0), show=_shown(found))
 
 
@@ -268,18 +272,18 @@ def table1_random(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = "", leas
     id="crc.table1.greedy",
     title="Greedy queries are highly sub-optimal",
     source="CRC (Kong et al.), section 3.2, on the greedy approximation",
-    reading="they attain at most 0.9 of what algorithm 1 attains (mean over G = 5, 10, 20)",
+    reading="they attain at most 0.9 of what algorithm 1 attains (mean over G = 5, 10)",
     expect="not-reproduced",
     mutants={"at most 0.8": dict(most=0.8), "at most 0.7": dict(most=0.7)},
     **_DRAWS,
 )
 def table1_greedy(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = 0.9) -> Measurement:
-    r"""On digits, adding the best point twenty times attains at most 0.9 of the $\lambda_{\min}$ of algorithm 1.
+    r"""On digits, adding the best point ten times attains at most 0.9 of the $\lambda_{\min}$ of algorithm 1.
 
     In the paper: "a greedy approximation of CRC could iteratively add singleton candidates [...], and the selected batch may be
     highly sub-optimal".
 
-    Notes: not reproduced: greedy attains more, and with the secular equation it takes 20 eigendecompositions.
+    Notes: not reproduced: greedy attains more, and with the secular equation it takes 10 eigendecompositions.
     """
     found = attained(x, labels, seed)
-    return measurement(found.smallest["greedy"] / _mean(found, (5, 10, 20)), expect=(0.0, most), show=_shown(found))
+    return measurement(found.smallest["greedy"] / _mean(found, (5, 10)), expect=(0.0, most), show=_shown(found))
