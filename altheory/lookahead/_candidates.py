@@ -115,7 +115,7 @@ class LookAhead:
         $$F' = H+b\,(y-H(j))^\top,\quad G' = 0,\quad S' = S-sb^\top,\quad V' = [V-v_jb^\top;\ b^\top]:$$
 
         $O(U^2+LU+UC)$, where eq. (11) solves again. The model is then the linear one, which has converged. Candidate j leaves
-        the pool: its rows and columns become 0.
+        the pool: its rows and columns become 0, and its outputs are no longer followed.
 
         Args:
             j: Its number.
@@ -158,8 +158,8 @@ class LookAhead:
             where = f" in batch member {place[:-1]}" if place[:-1] else ""
             raise InputError(
                 f"candidate {place[-1]}{where} has u = {float(self.u[place]):.3g} below its rounding error: its features may "
-                'lie in the span of the labelled ones, as those of a duplicate do; pass `unresolved="dependent"` to say that they '
-                'do, "nan" to mark it, or use `from_jacobian`, which tells nearer points apart.'
+                'lie in the span of the labelled ones, as those of a duplicate do; pass `unresolved="dependent"` to say that '
+                'they do, "nan" to mark it, or use `from_jacobian`, which tells nearer points apart.'
             )
         if unresolved == "nan":
             scores = torch.where(open_, torch.nan, scores)
