@@ -201,7 +201,7 @@ class LookAhead:
             error = projection_error if self.projected else schur_error
             sizes, kappa = self.diagonals
             bound = error(sizes[..., None, :], kappa, self.V.mT)
-            low = u < -100 * bound
+            low = (u < -100 * bound) & self.pool
         if bool(low.any()):
             raise InputError(
                 f"the kernel of the labelled points and candidate {int(low.nonzero()[0][-1])} has the Schur complement "
