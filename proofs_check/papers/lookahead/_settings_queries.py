@@ -24,6 +24,8 @@ POOL = 3
 
 #: kernel of all points, outputs of the model at all points, residuals Y - f_L (those of the labelled points are used)
 KERNEL, OUTPUTS, RESIDUALS = D.psd("m", cond=1e4), D.real("m", "C"), D.real("m", "C")
+#: where candidates are there twice: what rounding leaves of u = 0 must be small against every diagonal entry
+WITH_COPIES = D.psd("m", cond=100)
 DIMS = {"m": (4, 5), "C": (2, 3)}
 
 #: what the declared domain is called, and a further setting for a claim about M
@@ -36,9 +38,7 @@ def _lifted(kernel: Tensor) -> Tensor:
 
 _DIGITS = D.kernel_of(points=D.dataset("digits", n="m"))
 DIGITS: dict[str, dict[str, D.Domain]] = {
-    "NTK of digits": {
-        "M": D.derived(_lifted, _DIGITS, text="NTK of digits plus a hundredth of the identity", dims=("m", "m"))
-    }
+    "NTK of digits": {"M": D.derived(_lifted, _DIGITS, text="NTK of digits plus a hundredth of the identity", dims=("m", "m"))}
 }
 
 

@@ -2,6 +2,8 @@ r"""Acquisition functions in general (eq. 1), expected model output change (eq. 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -172,7 +174,7 @@ def eq3_set(M: Tensor, F: Tensor, R: Tensor, p: Tensor, *, share: float = 1.0, t
     return alike(share * listed, backwards, ["EMOC", "EMOC, L listed backwards"])
 
 
-LAST_LAYER = {"h": D.real("q"), "y": D.labels(1, "C")}
+LAST_LAYER: dict[str, Any] = {"h": D.real("q"), "y": D.labels(1, "C")}
 SIZES = {"C": (1, 6), "q": (1, 3)}
 
 
@@ -191,9 +193,9 @@ def _length(p: Tensor, h: Tensor, y: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "half a percent of |h| more": dict(extra=0.005)},
 )
 def badge(p: Tensor, h: Tensor, y: Tensor, *, share: float = 1.0, extra: float = 0.0) -> Relation:
-    r"""For probabilities p and the input h of the last layer, $\|h\|\,\|p-e_{\hat y}\| \le \|(p-e_y)\otimes h\|_F$ for every label
-    y, $\hat y$ the largest of p: BADGE's embedding is not longer than the last layer's gradient of the cross-entropy under any
-    label.
+    r"""For probabilities p and the input h of the last layer, $\|h\|\,\|p-e_{\hat y}\| \le \|(p-e_y)\otimes h\|_F$ for every
+    label y, $\hat y$ the largest of p: BADGE's embedding is not longer than the last layer's gradient of the cross-entropy
+    under any label.
 
     In the paper: "BADGE lower-bounds the gradient norm of the last layer induced by any possible label".
 

@@ -2,20 +2,22 @@ r"""Algorithm 1: what it keeps in the pool, and what a batch of the best scores 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 import altheory as al
 from proofs_check import all_of, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.lookahead._settings_queries import DIMS, KERNEL, ON, OUTPUTS, POOL, SOURCE, ahead_of
+from proofs_check.papers.lookahead._settings_queries import DIMS, KERNEL, ON, OUTPUTS, POOL, SOURCE, WITH_COPIES, ahead_of
 from proofs_check.relations import Relation
 
 ALGORITHM = f"{SOURCE}, Algorithm 1"
 SIZES = {"n": (2, 5)}
 
 #: scores of the pool; the pool's own numbers; the oracle's answer
-POOLS = {"scores": D.real("n"), "label": D.integer(0, 3)}
+POOLS: dict[str, Any] = {"scores": D.real("n"), "label": D.integer(0, 3)}
 
 
 def _left(scores: Tensor, label: Tensor, pair: bool) -> Tensor:
@@ -60,7 +62,7 @@ def algorithm1_as_printed(scores: Tensor, label: Tensor, *, removed: int = 1) ->
     mutants={"the pair": dict(pair=True), "two are removed": dict(removed=2)},
 )
 def algorithm1(scores: Tensor, label: Tensor, *, pair: bool = False, removed: int = 1) -> Relation:
-    r"""After $U_{t+1} = U_t\setminus\{x^*\}$ the pool has one point less, and what is left has scores of at most that of $x^*$."""
+    r"""After $U_{t+1} = U_t\setminus\{x^*\}$ the pool has one point less, and no score in it is above that of $x^*$."""
     stay = _left(scores, label, pair)
     left = stay.sum(-1)
     top = torch.amax(scores, -1)
@@ -91,7 +93,7 @@ def first_is_best(M: Tensor, F: Tensor) -> Tensor:
     source=f"{SOURCE}, section 5: 'which we found to perform well without any batch diversity requirements'",
     reading="for every pool, copies of a point among them: the second of a batch of two still has something to tell",
     expect="refuted",
-    M=KERNEL,
+    M=WITH_COPIES,
     F=OUTPUTS,
     dims={"m": (4, 4), "C": (2, 2)},
     on=f"{ON}, one candidate there twice",
@@ -99,8 +101,8 @@ def first_is_best(M: Tensor, F: Tensor) -> Tensor:
     mutants={"a hundredth of what it had": dict(least=0.01), "a fifth of what it had": dict(least=0.2)},
 )
 def batch(M: Tensor, F: Tensor, *, least: float = 0.001) -> Relation:
-    r"""Of the batch of the two highest scores (MLMOC, a converged model), labelling one leaves at least a thousandth of the other's
-    posterior variance u.
+    r"""Of the batch of the two highest scores (MLMOC, a converged model), labelling one leaves at least a thousandth of the
+    other's posterior variance u.
 
     Counterexample: two copies of a point with a larger score than all others are both chosen, for equal points have equal
     scores; the label of one leaves u = 0 at the other. Scores 1.131, 1.131, 0.566 in the audit's example.
@@ -124,8 +126,8 @@ def batch(M: Tensor, F: Tensor, *, least: float = 0.001) -> Relation:
     mutants={"one percent more": dict(share=1.01), "as if independent": dict(loss=0.0)},
 )
 def distinct(M: Tensor, F: Tensor, *, share: float = 1.0, loss: float = 1.0) -> Relation:
-    r"""Labelling candidate j leaves $u'(x) = u(x)\,(1-\rho^2)$ at x, $\rho = S(x,j)/\sqrt{u(x)u(j)}$ their posterior correlation:
-    less than all of it, where the kernel of all points is positive definite.
+    r"""Labelling candidate j leaves $u'(x) = u(x)\,(1-\rho^2)$ at x, $\rho = S(x,j)/\sqrt{u(x)u(j)}$ their posterior
+    correlation: less than all of it, where the kernel of all points is positive definite.
     """
     n = M.shape[-1] - POOL
     before = ahead_of(M, F)

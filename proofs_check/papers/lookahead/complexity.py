@@ -40,9 +40,9 @@ def _real(*counts: Tensor) -> tuple[Tensor, ...]:
     mutants={"and are one percent larger": dict(factor=1.01), "and are one percent smaller": dict(factor=0.99)},
 )
 def pool_kernel(first: Tensor, second: Tensor, tenths: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""If two pools have the same outputs, the same $\Theta(X_U,X_L)$, $\Theta(X_L,X_L)$ and $\Theta(x,x)$ for all x in U, then the
-    first candidate has the same score MLMOC (converged model): here $\Theta(x,x) = \Theta(X_L,X_L) = 1$, $\Theta(X_U,X_L) = 0$, and
-    between candidates 0 in one pool, c in [0, 0.9] in the other.
+    r"""If two pools have the same outputs, the same $\Theta(X_U,X_L)$, $\Theta(X_L,X_L)$ and $\Theta(x,x)$ for all x in U,
+    then the first candidate has the same score MLMOC (converged model): here $\Theta(x,x) = \Theta(X_L,X_L) = 1$,
+    $\Theta(X_U,X_L) = 0$, and between candidates 0 in one pool, c in [0, 0.9] in the other.
 
     In the paper: Algorithm 1 computes "$\Theta(X_U,X_L)$, $\Theta(X_L,X_L)$ and $\Theta(X_L,X_L)^{-1}$".
 
@@ -208,13 +208,13 @@ def faster_listed(L: Tensor, U: Tensor, E: Tensor, more: Tensor, *, four: float 
     mutants={"up to 5": dict(share=0.2), "up to 8": dict(share=0.125)},
 )
 def times_E(L: Tensor, U: Tensor, E: Tensor, more: Tensor, *, share: float = 0.1) -> Relation:
-    r"""For $P > U > L$ retraining, $UP(3E(L+1)+U)$ with the predictions on the pool, takes at least $E/10$ times the operations of
-    all scores.
+    r"""For $P > U > L$ retraining, $UP(3E(L+1)+U)$ with the predictions on the pool, takes at least $E/10$ times the
+    operations of all scores.
 
     Counterexample: L = 1, U = 1000, E = 100: $U\cdot1600\,P$ against $10\cdot\frac12(1001)^2P$ and more.
 
-    Notes: the ratio is of order $\frac{LE+U}{L+U}$. At the paper's (L, U) = (100, 4000), (1000, 6000), (10000, 6000) and E = 15 it
-    is about 4, 12 and 21 for dense networks.
+    Notes: the ratio is of order $\frac{LE+U}{L+U}$. At the paper's (L, U) = (100, 4000), (1000, 6000), (10000, 6000) and E =
+    15 it is about 4, 12 and 21 for dense networks.
     """
     few, many, epochs, extra = _real(L, U, E, more)
     many = few + many
@@ -238,7 +238,8 @@ def times_E(L: Tensor, U: Tensor, E: Tensor, more: Tensor, *, share: float = 0.1
 def at_most(L: Tensor, U: Tensor, E: Tensor, more: Tensor, *, constant: float = 5.0) -> Relation:
     r"""For $P > U > L$ retraining takes at most 5E times the operations of all scores.
 
-    Proof: $(L+U)^2 \ge 4LU$ and $\ge U^2$; so $3E(L+1)UP \le 6ELUP \le 3E\cdot\frac12(L+U)^2P$ and $U^2P \le 2\cdot\frac12(L+U)^2P$.
+    Proof: $(L+U)^2 \ge 4LU$ and $\ge U^2$; so $3E(L+1)UP \le 6ELUP \le 3E\cdot\frac12(L+U)^2P$ and $U^2P \le
+    2\cdot\frac12(L+U)^2P$.
     """
     few, many, epochs, extra = _real(L, U, E, more)
     many = few + many

@@ -2,6 +2,8 @@ r"""MLMOC (eq. 13): all candidates at once, what it is for a converged model, an
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from proofs_check.papers.lookahead._settings_queries import (
     POOL,
     RESIDUALS,
     SOURCE,
+    WITH_COPIES,
     ahead_of,
     alike,
     change,
@@ -48,12 +51,13 @@ def _most_likely(F: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "the least likely label": dict(sign=-1.0)},
 )
 def eq13(M: Tensor, F: Tensor, R: Tensor, *, share: float = 1.0, sign: float = 1.0) -> Relation:
-    r"""Let $S = \Theta_{UU}-\Theta_{UL}\Theta_{LL}^{-1}\Theta_{LU}$ with diagonal u, $G = \Theta_{UL}\Theta_{LL}^{-1}(Y-F_L)$ and
-    $H = F_U+G$. Then $\sum_{x\in U}\|G(x)+\frac{S(x,x')}{u(x')}(e_{\hat y}-H(x'))\|_2$ with $\hat y = \mathrm{argmax}\,f_L(x')$
-    is, for every candidate x', the score $\sum_{x\in U}\|f_L(x)-f^{lin}_{L^+}(x)\|_2$ with $f^{lin}_{L^+}$ from (11).
+    r"""Let $S = \Theta_{UU}-\Theta_{UL}\Theta_{LL}^{-1}\Theta_{LU}$ with diagonal u, $G = \Theta_{UL}\Theta_{LL}^{-1}(Y-F_L)$
+    and $H = F_U+G$. Then $\sum_{x\in U}\|G(x)+\frac{S(x,x')}{u(x')}(e_{\hat y}-H(x'))\|_2$ with $\hat y =
+    \mathrm{argmax}\,f_L(x')$ is, for every candidate x', the score $\sum_{x\in U}\|f_L(x)-f^{lin}_{L^+}(x)\|_2$ with
+    $f^{lin}_{L^+}$ from (11).
 
-    Notes: one factorisation and one product of matrices for all candidates and, with $e_c$ in its place, for all labels; (11) is
-    a solve for each of them.
+    Notes: one factorisation and one product of matrices for all candidates and, with $e_c$ in its place, for all labels; (11)
+    is a solve for each of them.
     """
     labels = _most_likely(sign * _pool(M, F))
     one_by_one = torch.stack([change(M, F, R, j, labels[:, j]) for j in range(POOL)], -1)
@@ -81,13 +85,13 @@ def _factors(M: Tensor, F: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "not converged": dict(left=0.1)},
 )
 def factorises(M: Tensor, F: Tensor, *, share: float = 1.0, left: float = 0.0) -> Relation:
-    r"""If $f_L$ has converged, $\mathrm{MLMOC}(x') = \|e_{\hat y}-f_L(x')\|_2\cdot\frac{1}{u(x')}\sum_{x\in U}|S(x,x')|$: the distance
-    of the outputs from the nearest label times a column of the posterior covariance, in units of its diagonal.
+    r"""If $f_L$ has converged, $\mathrm{MLMOC}(x') = \|e_{\hat y}-f_L(x')\|_2\cdot\frac{1}{u(x')}\sum_{x\in U}|S(x,x')|$: the
+    distance of the outputs from the nearest label times a column of the posterior covariance, in units of its diagonal.
 
     Proof: lookahead.eq13 with G = 0.
 
-    Notes: the kernel enters by the second factor alone, the labels only by the first. Where the outputs are exactly a label, the
-    score is 0 whatever the kernel.
+    Notes: the kernel enters by the second factor alone, the labels only by the first. Where the outputs are exactly a label,
+    the score is 0 whatever the kernel.
     """
     labels = _most_likely(_pool(M, F))
     R = left * (F + 1)
@@ -95,7 +99,7 @@ def factorises(M: Tensor, F: Tensor, *, share: float = 1.0, left: float = 0.0) -
     return alike(share * _factors(M, F), one_by_one, ["two factors", "eq. (11) and (13)"])
 
 
-FEATURES = {
+FEATURES: dict[str, Any] = {
     "labelled": D.real("p"),
     "pool": D.real(2, "p"),
     "r": D.real(2),
@@ -170,12 +174,12 @@ def _scores_more_when_converged(labelled: Tensor, pool: Tensor, r: Tensor, F: Te
     mutants={"by one percent": dict(share=1.01), "by two percent": dict(share=1.02)},
 )
 def unconverged(labelled: Tensor, pool: Tensor, r: Tensor, F: Tensor, *, share: float = 1.0) -> Relation:
-    r"""If the first candidate has the larger score (13) where $f_L(X) = Y$, then also where $f_L(X) = Y-r$, with the same outputs
-    on the pool.
+    r"""If the first candidate has the larger score (13) where $f_L(X) = Y$, then also where $f_L(X) = Y-r$, with the same
+    outputs on the pool.
 
     Counterexample: features (1,0,0) for the labelled point, p = (1,1,0), q = (0,0,1), outputs (0.5, 0.49) and (0.7, 0.3). For
-    residuals 0 the scores are $13\sqrt{29}/100 = 0.700$ for p and $3\sqrt2/10 = 0.424$ for q; for residuals (1/2, -1/2) they are
-    0.700 and $4\sqrt2/5 = 1.131$.
+    residuals 0 the scores are $13\sqrt{29}/100 = 0.700$ for p and $3\sqrt2/10 = 0.424$ for q; for residuals (1/2, -1/2) they
+    are 0.700 and $4\sqrt2/5 = 1.131$.
 
     Notes: here the linear model indeed moves more with q (0.424, against 0.01 for p, whose label it nearly has already); the
     score is not wrong in the order, but 0.707 of its 1.131 is what q has no part in. Where the order is wrong too:
@@ -198,8 +202,8 @@ def unconverged(labelled: Tensor, pool: Tensor, r: Tensor, F: Tensor, *, share: 
     mutants={"one percent more": dict(share=1.01), "against the network": dict(against="network")},
 )
 def linearised(M: Tensor, F: Tensor, R: Tensor, *, share: float = 1.0, against: str = "linearised") -> Relation:
-    r"""The score against $f_L^{lin}$, $\sum_{x\in U}\|f^{lin}_{L^+}(x)-f^{lin}_L(x)\|_2$, is
-    $\|e_{\hat y}-f_L^{lin}(x')\|_2\cdot\frac{1}{u(x')}\sum_{x\in U}|S(x,x')|$: the form of a converged model, with the outputs that
+    r"""The score against $f_L^{lin}$, $\sum_{x\in U}\|f^{lin}_{L^+}(x)-f^{lin}_L(x)\|_2$, is $\|e_{\hat
+    y}-f_L^{lin}(x')\|_2\cdot\frac{1}{u(x')}\sum_{x\in U}|S(x,x')|$: the form of a converged model, with the outputs that
     $f_L$ tends to.
 
     Notes: (13) with $f^{lin}_L$ in the place of $f_L$; al.lookahead.most_likely_change(..., against="linearised").
@@ -227,9 +231,9 @@ def linearised(M: Tensor, F: Tensor, R: Tensor, *, share: float = 1.0, against: 
     mutants={"one percent more": dict(share=1.01), "labels exchanged": dict(exchanged=True)},
 )
 def sequential(M: Tensor, F: Tensor, R: Tensor, labels: Tensor, *, share: float = 1.0, exchanged: bool = False) -> Relation:
-    r"""Adding two candidates with their labels to the linear model in turn, each time by
-    $F' = H+b\,(y-H(j))^\top$, $S' = S-sb^\top$ with $s = S_{\cdot j}$, $b = s/u(j)$, gives at the third candidate the outputs of
-    eq. (11) with both at once, in either order.
+    r"""Adding two candidates with their labels to the linear model in turn, each time by $F' = H+b\,(y-H(j))^\top$, $S' =
+    S-sb^\top$ with $s = S_{\cdot j}$, $b = s/u(j)$, gives at the third candidate the outputs of eq. (11) with both at once,
+    in either order.
 
     In the paper: "adding another training point (x,y) requires nothing more than adding a row and column to the kernel".
 
@@ -253,7 +257,7 @@ def sequential(M: Tensor, F: Tensor, R: Tensor, labels: Tensor, *, share: float 
     id="lookahead.sequential.copies",
     title="A copy of a labelled point has nothing left",
     source="own derivation",
-    M=KERNEL,
+    M=WITH_COPIES,
     F=OUTPUTS,
     label=D.real("C"),
     dims=DIMS,
@@ -261,8 +265,8 @@ def sequential(M: Tensor, F: Tensor, R: Tensor, labels: Tensor, *, share: float 
     mutants={"one percent more": dict(share=1.01), "a point that is no copy": dict(copy=2)},
 )
 def sequential_copies(M: Tensor, F: Tensor, label: Tensor, *, share: float = 1.0, copy: int = 1) -> Relation:
-    r"""Acquiring candidate j takes $S(x,j)^2/u(j)$ from every u(x). For a copy of j that is all of u, and the model predicts j's
-    label there: $u(\mathrm{copy}) = S(\mathrm{copy},j)^2/u(j)$, $f(\mathrm{copy}) = y_j$.
+    r"""Acquiring candidate j takes $S(x,j)^2/u(j)$ from every u(x). For a copy of j that is all of u, and the model predicts
+    j's label there: $u(\mathrm{copy}) = S(\mathrm{copy},j)^2/u(j)$, $f(\mathrm{copy}) = y_j$.
 
     Notes: so the sequential strategy does not choose a point twice, and the batch does.
     """

@@ -34,8 +34,8 @@ SAVES = f"{QUERYING}: 'this saves a significant amount of computation, by a fact
     mutants={"one percent more": dict(share=1.01), "not converged": dict(left=0.1)},
 )
 def emoc_converged(M: Tensor, F: Tensor, p: Tensor, *, share: float = 1.0, left: float = 0.0) -> Relation:
-    r"""If $f_L$ has converged, $\mathrm{EMOC}(x')\,\min_c\|e_c-f_L(x')\| = \mathrm{MLMOC}(x')\,\sum_cp_c\|e_c-f_L(x')\|$ for all
-    probabilities p.
+    r"""If $f_L$ has converged, $\mathrm{EMOC}(x')\,\min_c\|e_c-f_L(x')\| = \mathrm{MLMOC}(x')\,\sum_cp_c\|e_c-f_L(x')\|$ for
+    all probabilities p.
 
     Proof: each label's change is $\|e_c-f_L(x')\|$ times the same column of the posterior covariance.
 
@@ -126,8 +126,8 @@ def emoc_below(f: Tensor, *, share: float = 1.0, top: float = 1.0) -> Relation:
     r"""For a converged model with $p = f = f_L(x')$ in the simplex, $\rho = \mathrm{EMOC}/\mathrm{MLMOC} \le
     f_{\hat y}+\sqrt{2(C-1)/C}$, that is $\sum_cf_c\|e_c-f\| \le (f_{\hat y}+\sqrt{2(C-1)/C})\,\|e_{\hat y}-f\|$.
 
-    Proof: the term of $\hat y$ is $f_{\hat y}$ times the distance; the others have $\|e_c-f\| \le \sqrt2$ and together the weight
-    $1-f_{\hat y} \le \sqrt{(C-1)/C}\,\|e_{\hat y}-f\|$.
+    Proof: the term of $\hat y$ is $f_{\hat y}$ times the distance; the others have $\|e_c-f\| \le \sqrt2$ and together the
+    weight $1-f_{\hat y} \le \sqrt{(C-1)/C}\,\|e_{\hat y}-f\|$.
 
     Tight at: f a label, where both sides are 0; near it in the limit (lookahead.emoc.supremum).
     """
@@ -146,9 +146,9 @@ def emoc_below(f: Tensor, *, share: float = 1.0, top: float = 1.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "half the distance": dict(half=0.5)},
 )
 def emoc_supremum(e: Tensor, others: Tensor, *, share: float = 1.0, half: float = 1.0) -> Relation:
-    r"""For $f = (1-e,\frac{e}{C-1},\dots,\frac e{C-1})$ with $0 < e \le 1/2$,
-    $\sum_cf_c\|e_c-f\| \ge (1-e)\,(1+\sqrt{2(C-1)/C})\,\|e_1-f\|$. So $\rho$ comes as near to $1+\sqrt{2(C-1)/C}$ as one likes, 2
-    for two classes, 2.41 for many, and by lookahead.emoc.below never reaches it: $f_{\hat y} < 1$ there.
+    r"""For $f = (1-e,\frac{e}{C-1},\dots,\frac e{C-1})$ with $0 < e \le 1/2$, $\sum_cf_c\|e_c-f\| \ge
+    (1-e)\,(1+\sqrt{2(C-1)/C})\,\|e_1-f\|$. So $\rho$ comes as near to $1+\sqrt{2(C-1)/C}$ as one likes, 2 for two classes,
+    2.41 for many, and by lookahead.emoc.below never reaches it: $f_{\hat y} < 1$ there.
 
     Proof: $\|e_c-f\|^2 \ge (1-e)^2+(1-\frac{e}{C-1})^2 \ge 2(1-e)^2$ for $c \ne 1$.
 
@@ -178,8 +178,8 @@ def _more_by_most_likely(f: Tensor, g: Tensor) -> Tensor:
     mutants={"by one percent": dict(share=1.01), "by two percent": dict(share=1.02)},
 )
 def emoc_order(f: Tensor, g: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Two candidates with outputs f and g, probabilities of three classes, whose columns of the posterior covariance have the same
-    normalised sum: if the first has the larger MLMOC, it has the larger EMOC.
+    r"""Two candidates with outputs f and g, probabilities of three classes, whose columns of the posterior covariance have
+    the same normalised sum: if the first has the larger MLMOC, it has the larger EMOC.
 
     Counterexample: f = (1/2, 1/2, 0) and g = (1/2, 1/4, 1/4): MLMOC 0.707 and 0.612, EMOC 0.707 and 0.774.
 
@@ -268,8 +268,8 @@ def work(seed: Tensor) -> Tensor:
     mutants={"and a half more": dict(least=1.5), "twice": dict(least=2.0)},
 )
 def saves_kernel(seed: Tensor, *, least: float = 1.0) -> Measurement:
-    r"""With the kernel and 10 classes, EMOC takes at least 10 times as many operations as MLMOC, counted from gradients to scores
-    (1500 parameters, 40 labelled points, 160 candidates, a model that has not converged).
+    r"""With the kernel and 10 classes, EMOC takes at least 10 times as many operations as MLMOC, counted from gradients to
+    scores (1500 parameters, 40 labelled points, 160 candidates, a model that has not converged).
 
     Notes: not reproduced: the kernel and its solve are the cost, and they serve all labels. For a converged model
     lookahead.emoc.converged leaves O(UC).
