@@ -372,14 +372,24 @@ def coherence_softmax(M: Tensor, F: Tensor, *, share: float = 1.0) -> Relation:
     return eq(share * after, before, names=["expected output after", "output before"])
 
 
+def _predictions(f: Tensor, p: Tensor, gain: Tensor) -> list[Tensor]:
+    return [f + gain[:, None] * (one_hot(c, p) - p) for c in range(p.shape[-1])]
+
+
+def predicts_probabilities(f: Tensor, p: Tensor, gain: Tensor) -> Tensor:
+    """f + A (e_c - p) is nonnegative for every class c"""
+    return torch.amin(torch.cat(_predictions(f, p, gain), -1), -1) >= 0
+
+
 @claim(
     id="lookahead.eq2.gain",
     title="Where kernel regression predicts probabilities, EER is a gain",
     source="own derivation",
     f=D.simplex("C"),
     p=D.simplex("C"),
-    gain=D.interval(0, 1),
+    gain=D.interval(-1, 1),
     dims={"C": (2, 3)},
+    assumes=[predicts_probabilities],
     uses=["lookahead.eq2.coherence", "lookahead.eq2.jensen"],
     mutants={"one percent more": dict(share=1.01), "a hundredth of a nat more": dict(extra=0.01)},
 )
@@ -387,12 +397,9 @@ def gain_(f: Tensor, p: Tensor, gain: Tensor, *, share: float = 1.0, extra: floa
     r"""A converged kernel regression predicts $f = f_L(x)$ and $p = f_L(x')$, and $f+A(e_c-p)$ at x after training on
     $(x',c)$. Where all of these are probabilities, their expected entropy under p is at most H(f).
 
-    Tight at: A = 0.
+    Proof: lookahead.eq2.coherence and Jensen's inequality.
 
-    Notes: here f is drawn as $A\,p+(1-A)\,g$ with probabilities g and $0 \le A \le 1$: then, and for A > 0 only then if every
-    class may come, all predictions are probabilities.
+    Tight at: A = 0.
     """
-    mixed = gain[:, None] * p + (1 - gain)[:, None] * f
-    after = [mixed + gain[:, None] * (one_hot(c, p) - p) for c in range(p.shape[-1])]
-    later = sum(p[:, c] * entropy(q) for c, q in enumerate(after))
-    return leq(share * later + extra, entropy(mixed), names=["expected entropy after", "entropy before"])
+    later = sum(p[:, c] * entropy(q) for c, q in enumerate(_predictions(f, p, gain)))
+    return leq(share * later + extra, entropy(f), names=["expected entropy after", "entropy before"])
