@@ -141,11 +141,10 @@ def emoc_below(f: Tensor, *, share: float = 1.0, top: float = 1.0) -> Relation:
     source="own derivation",
     sharpens="lookahead.emoc.below",
     e=D.interval(0, 0.5),
-    others=D.nonneg("c"),
-    dims={"c": (1, 5)},
+    C=D.integer(2, 100),
     mutants={"one percent more": dict(share=1.01), "half the distance": dict(half=0.5)},
 )
-def emoc_supremum(e: Tensor, others: Tensor, *, share: float = 1.0, half: float = 1.0) -> Relation:
+def emoc_supremum(e: Tensor, C: Tensor, *, share: float = 1.0, half: float = 1.0) -> Relation:
     r"""For $f = (1-e,\frac{e}{C-1},\dots,\frac e{C-1})$ with $0 < e \le 1/2$, $\sum_cf_c\|e_c-f\| \ge
     (1-e)\,(1+\sqrt{2(C-1)/C})\,\|e_1-f\|$. So $\rho$ comes as near to $1+\sqrt{2(C-1)/C}$ as one likes, 2 for two classes,
     2.41 for many, and by lookahead.emoc.below never reaches it: $f_{\hat y} < 1$ there.
@@ -154,11 +153,16 @@ def emoc_supremum(e: Tensor, others: Tensor, *, share: float = 1.0, half: float 
 
     Tight at: C = 2.
     """
-    rest = torch.ones_like(others) / others.shape[-1]
-    f = torch.cat([(1 - e)[:, None], e[:, None] * rest], -1)
-    total, _, _ = _two_sums(f)
-    first = al.lookahead.label_gaps(f)[:, 0]
-    return leq(share * (1 - half * e) * (1 + _limit(f)) * first, total, names=["(1-e) limit |e_1 - f|", "sum f_c |e_c - f|"])
+    others = C.to(torch.float64) - 1
+    small = e / others
+    first = torch.sqrt(e * e + others * small * small)
+    other = torch.sqrt((1 - e) ** 2 + (1 - small) ** 2 + (others - 1) * small * small)
+    limit = torch.sqrt(2 * others / (others + 1))
+    return leq(
+        share * (1 - half * e) * (1 + limit) * first,
+        (1 - e) * first + e * other,
+        names=["(1-e) limit |e_1 - f|", "sum f_c |e_c - f|"],
+    )
 
 
 def _more_by_most_likely(f: Tensor, g: Tensor) -> Tensor:
