@@ -16,7 +16,8 @@ import torch
 
 from proofs_check.evaluate import admissible, at
 from proofs_check.instances import Batch
-from proofs_check.papers.lookahead import error_reduction, most_likely_label, near_duplicates, solvers
+from proofs_check.papers.lookahead import error_reduction, near_duplicates, solvers
+from proofs_check.papers.lookahead._work import Work
 from proofs_check.registry import registered
 
 CLAIMS = registered()
@@ -331,7 +332,8 @@ def test_the_error_of_u_is_measured_against_its_exact_value():
 
 def test_the_work_counter_counts_products_by_their_inner_length():
     a, b = torch.ones(3, 5, dtype=torch.float64), torch.ones(5, 2, dtype=torch.float64)
-    with most_likely_label._Work() as counting:
+    with Work() as counting:
         c = a @ b
+        torch.addmm(c, a, b)
         c + c
-    assert counting.total == 3 * 2 * 5 + 3 * 2
+    assert (counting.products, counting.others, counting.total) == (60, 6, 66)

@@ -1,14 +1,13 @@
 r"""What a query costs: the operations that the paper lists, those it leaves out, and how much faster than retraining it is.
 
 L labelled points, U candidates, P parameters, C classes, E epochs. Counts are of multiplications to leading order; the ones
-marked as counted come from running al.lookahead under a counter of matrix products.
+marked as counted come from running al.lookahead under a counter of products of matrices.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 import altheory as al
 from altheory.lookahead import listed_naive_operations, listed_operations, naive_operations, operations
@@ -16,6 +15,7 @@ from proofs_check import chain, claim, eq, leq, measurement, rate
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.papers.lookahead._settings_queries import POOL, SOURCE, ahead_of
+from proofs_check.papers.lookahead._work import Work
 from proofs_check.relations import Measurement, Rate, Relation
 
 TIME = f"{SOURCE}, section 3, 'Time complexity'"
@@ -61,7 +61,7 @@ def pool_kernel(first: Tensor, second: Tensor, tenths: Tensor, *, factor: float 
 
 
 def _steps(sizes: tuple[int, ...], seed: int, pool: bool) -> list[float]:
-    """Flops of the matrix products from gradients to scores, for pools of these sizes, with and without the pool's kernel."""
+    """Multiplications in products of matrices, from gradients to scores, with and without the kernel inside the pool."""
     labelled, parameters = 8, 512
     generator = torch.Generator().manual_seed(seed)
     found = []
@@ -69,12 +69,12 @@ def _steps(sizes: tuple[int, ...], seed: int, pool: bool) -> list[float]:
         J = torch.randn(labelled + size, parameters, generator=generator, dtype=torch.float64)
         F = torch.rand(labelled + size, 2, generator=generator, dtype=torch.float64)
         J_L, J_U = J[:labelled], J[labelled:]
-        with FlopCounterMode(display=False) as counted:
+        with Work() as counted:
             K_L, K_UL = J_L @ J_L.T, J_U @ J_L.T
             if pool:
                 ahead = al.lookahead.from_kernels(K_L, K_UL, J_U @ J_U.T, F[:labelled], F[:labelled], F[labelled:])
                 al.lookahead.most_likely_change(ahead)
-        found.append(float(counted.get_total_flops()))
+        found.append(float(counted.products))
     return found
 
 
@@ -333,11 +333,11 @@ def forward_flops(seed: Tensor) -> dict[str, Tensor]:
         row = []
         for size in sizes:
             x = torch.randn(size, 20, generator=generator, dtype=torch.float64)
-            with FlopCounterMode(display=False) as counted:
+            with Work() as counted:
                 for layer in layers[:-1]:
                     x = torch.relu(x @ layer)
                 torch.special.entr(torch.softmax(x @ layers[-1], -1)).sum(-1)
-            row.append(counted.get_total_flops() / 2)
+            row.append(counted.products)
         counts.append(row)
         shares.append(row[-1] / (sizes[-1] * sum(layer.numel() for layer in layers)))
     return {"counts": torch.tensor(counts, dtype=torch.float64), "shares": torch.tensor(shares, dtype=torch.float64)}

@@ -3,17 +3,16 @@ r"""The most likely label in the place of an expectation: MLMOC (eq. 13) against
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import altheory as al
 from proofs_check import claim, leq, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.papers.lookahead._settings_queries import DIMS, KERNEL, ON, OUTPUTS, POOL, SOURCE, ahead_of, alike
+from proofs_check.papers.lookahead._work import Work
 from proofs_check.papers.lookahead.most_likely_change import FEATURES, _independent, _two
 from proofs_check.relations import Measurement, Relation
 
@@ -218,23 +217,6 @@ def emoc_order_two_classes(f: Tensor, g: Tensor, *, share: float = 1.0) -> Relat
 CLASSES, PARAMETERS, LABELLED, CANDIDATES = 10, 1500, 40, 160
 
 
-class _Work(TorchDispatchMode):
-    """Counts numbers computed: the entries of every result, times the length of the sums in products of matrices."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        for one in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(one, Tensor):
-                name = func.overloadpacket.__name__
-                inner = args[-1].shape[-2] if name in ("mm", "bmm", "addmm", "baddbmm") else 1
-                self.total += one.numel() * inner
-        return out
-
-
 @remembered
 def work(seed: Tensor) -> Tensor:
     """Numbers computed for EMOC over those for MLMOC, for a model that has not converged, from gradients on: (seeds,)."""
@@ -246,7 +228,7 @@ def work(seed: Tensor) -> Tensor:
         p = al.lookahead.class_probabilities(F[LABELLED:])
         counts = []
         for expected in (True, False):
-            with _Work() as counting:
+            with Work() as counting:
                 K = J @ J.T
                 ahead = al.lookahead.from_kernels(
                     K[:LABELLED, :LABELLED], K[LABELLED:, :LABELLED], K[LABELLED:, LABELLED:], 0 * F[:LABELLED], F[:LABELLED],
