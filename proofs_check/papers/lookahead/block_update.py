@@ -153,21 +153,22 @@ def _repeated(K: Tensor, times: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Te
     title="The block update for a candidate that is labelled already",
     source="own derivation; Greville (1960)",
     sharpens="lookahead.eq12",
-    K=D.psd("n", cond=1e3),
+    A=D.real("n", "p"),
     r=D.real("n"),
     rho=D.real(2),
-    dims={"n": (2, 4)},
+    dims={"n": (2, 4), "p": (1, 3)},
     mutants={"one percent more": dict(share=1.01), "as if labelled once": dict(count=1.0)},
 )
-def duplicates(K: Tensor, r: Tensor, rho: Tensor, *, share: float = 1.0, count: float = 2.0) -> Relation:
-    r"""Let x' be among the labelled points twice, with residuals $r_1, r_2$ of its labels. Then u = 0 and (12) is 0/0, but
-    training to the end on $L^+$ has a limit, eq. (11) with the pseudo-inverse: every output f(x) is that of (12) without the
-    copies, their labels replaced by the mean of all three, and relative to $f_L^{lin}$ it moves by
+def duplicates(A: Tensor, r: Tensor, rho: Tensor, *, share: float = 1.0, count: float = 2.0) -> Relation:
+    r"""Let the kernel be $I+AA^\top$ and x' among the labelled points twice, with residuals $r_1, r_2$ of its labels. Then u
+    = 0 and (12) is 0/0, but training to the end on $L^+$ has a limit, eq. (11) with the pseudo-inverse: every output f(x) is
+    that of (12) without the copies, their labels replaced by the mean of all three, and relative to $f_L^{lin}$ it moves by
     $\frac{1}{3}\,w(x)\,(\rho-\frac{r_1+r_2}2)$, w(x) what one more unit of label at x' adds.
 
     Proof: the model fits repeated points by their mean label, which moves by 1/(m+1) of the new residual, m the copies before.
     """
-    n = K.shape[-1]
+    n = A.shape[-2]
+    K = torch.eye(n, dtype=torch.float64) + A @ torch.transpose(A, -1, -2)
     residual = torch.cat([rho[:, :1], r[:, :1], r[:, 1 : n - 1]], 1)
     step = al.lookahead.block_update(*_repeated(K, 2), residual, rho[:, 1])[:, 0]
     inner = K[:, : n - 1, : n - 1]

@@ -260,7 +260,8 @@ def incoherent(
     Counterexample: q = (1, 0), $q_0 = q_1 = (1/2, 1/2)$: training on a new label makes the model doubt.
     """
     later = p * entropy(after) + (1 - p) * entropy(otherwise)
-    return leq(share * later + extra, entropy(before), names=["expected entropy after", "entropy before"])
+    full = torch.log(torch.tensor(float(before.shape[-1]), dtype=torch.float64))
+    return leq(full - entropy(before), full - share * later - extra, names=["log C - H(q)", "log C - expected H after"])
 
 
 @claim(
