@@ -201,6 +201,7 @@ class LookAhead:
             bound = error(sizes[..., None, :], kappa, self.V.mT)
             most = torch.maximum(sizes.amax(-1), kappa.amax(-1))[..., None]
             low = u < -100 * schur_error(most[..., None].expand_as(self.V.mT), most.expand_as(u), self.V.mT)
+            low &= self.pool
         if bool(low.any()):
             raise InputError(
                 f"the kernel of the labelled points and candidate {int(low.nonzero()[0][-1])} has the Schur complement "
