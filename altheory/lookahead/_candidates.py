@@ -158,8 +158,8 @@ class LookAhead:
             where = f" in batch member {place[:-1]}" if place[:-1] else ""
             raise InputError(
                 f"candidate {place[-1]}{where} has u = {float(self.u[place]):.3g} below its rounding error: its features may "
-                'lie in the span of the labelled ones, as those of a duplicate do; pass `unresolved="dependent"` to say that they '
-                'do, "nan" to mark it, or use `from_jacobian`, which tells nearer points apart.'
+                'lie in the span of the labelled ones, as those of a duplicate do; pass `unresolved="dependent"` to say that '
+                'they do, "nan" to mark it, or use `from_jacobian`, which tells nearer points apart.'
             )
         if unresolved == "nan":
             scores = torch.where(open_, torch.nan, scores)

@@ -9,7 +9,8 @@ $$|\delta u|\le\gamma\Bigl(\sum_i|v_i|\sqrt{K_{ii}}+\sqrt\kappa\Bigr)^2,$$
 
 which is $\gamma\kappa(1+\|v\|_1)^2$ on a constant diagonal. Near a labelled point at distance $\delta$, u is of order
 $\delta^2$ and lost at $\delta\approx\sqrt{\gamma}$. From the features themselves, $u = \|d\|^2$ with d what orthogonal
-projection leaves of $\phi(x')$; d is wrong by $\gamma$ times the same sum, without the square, and lost only at $\delta\approx\gamma$.
+projection leaves of $\phi(x')$; d is wrong by $\gamma$ times the same sum, without the square, and lost only at
+$\delta\approx\gamma$.
 """
 
 from __future__ import annotations
