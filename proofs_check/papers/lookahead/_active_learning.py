@@ -37,6 +37,10 @@ class Runs:
         """(seeds,) how far one strategy is ahead of another at the end, the mean of the splits."""
         return (self.accuracy[of] - self.accuracy[over])[..., -1].mean(1)
 
+    def mean_lead(self, of: str, over: str) -> Tensor:
+        """(seeds,) the same as a mean over the cycles."""
+        return (self.accuracy[of] - self.accuracy[over])[..., 1:].mean((1, 2))
+
     def shown(self, over: str) -> list[Figure | Table]:
         """The curves, what each is ahead of one of them, and that at the end with Student's intervals."""
         cycles = [str(c) for c in range(self.accuracy[over].shape[-1])]

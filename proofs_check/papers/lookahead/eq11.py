@@ -1,4 +1,5 @@
-r"""Eq. (11): retraining approximated by the linearisation at the trained network, $f_L+\Theta_L(x,X^+)\Theta_L^{-1}(Y^+-f_L(X^+))$.
+r"""Eq. (11): retraining approximated by the linearisation at the trained network,
+$f_L+\Theta_L(x,X^+)\Theta_L^{-1}(Y^+-f_L(X^+))$.
 
 For models linear in the parameters it is no approximation. For networks its error is measured on digits, together with
 figure 1 (b): ten candidates, retrained to the end, widths 64, 256 and 1024.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 import altheory as al
@@ -61,8 +61,8 @@ def eq11_linear(J: Tensor, j: Tensor, theta: Tensor, y: Tensor, *, share: float 
     mutants={"twenty times": dict(least=20.0), "the other way round": dict(least=0.0, most=1.0)},
 )
 def eq11_local(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 2.0, most: float = math.inf) -> Measurement:
-    r"""The error of the predicted change $f_{L^+}-f_L$ is at least twice as large for the linearisation at the start, eq. (10), as
-    for the one at the trained network, eq. (11) (the mean of the three widths).
+    r"""The error of the predicted change $f_{L^+}-f_L$ is at least twice as large for the linearisation at the start, eq.
+    (10), as for the one at the trained network, eq. (11) (the mean of the three widths).
     """
     found = retraining(x, labels, seed)
     quotient = (found.error["NTK at the start"] / found.error["local NTK"]).mean(1)
@@ -121,8 +121,8 @@ def eq11_error(
     mutants={"better by a tenth": dict(least=-1.0, most=-0.1), "worse by a fifth": dict(least=0.2, most=1.0)},
 )
 def eq11_infinite(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = -0.15, most: float = 0.15) -> Measurement:
-    r"""The relative errors of the change predicted by eq. (11) with the infinite NTK and with the network's own differ by less than
-    0.15 (the mean of the three widths).
+    r"""The relative errors of the change predicted by eq. (11) with the infinite NTK and with the network's own differ by
+    less than 0.15 (the mean of the three widths).
 
     Notes: what matters is that $f_L$ is the trained network's; the kernel matters less for networks of one hidden layer.
     """

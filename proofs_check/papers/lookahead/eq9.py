@@ -8,6 +8,8 @@ The networks are $f(x) = n^{-1/2}\sum_ia_i\phi(w_i\cdot x)$, both layers trained
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from proofs_check import domains as D
 from proofs_check.relations import Relation
 
 SOURCE = "Mohamadi, Bae, Sutherland (2022), eq. (9); Lee et al. (2019), arXiv:1902.06720, theorem 2.1"
-NETWORK = {"a": D.real("n"), "w": D.real("n")}
+NETWORK: dict[str, Any] = {"a": D.real("n"), "w": D.real("n")}
 WIDTHS = {"n": (1, 4)}
 
 

@@ -1,7 +1,8 @@
 r"""The rates in eq. (9), measured: $\sup_t\max_x|f_t-f_t^{lin}|$ and $\sup_t\|\Theta_t-\Theta_0\|_F$ against the width.
 
 Six unit vectors in dimension 4, labels $\pm\frac12$, four further points; gradient descent with step size
-$1/\lambda_{\max}(\Theta_0)$, 25 steps, both layers trained; root mean squares over ten networks and data sets for each seed and width.
+$1/\lambda_{\max}(\Theta_0)$, 25 steps, both layers trained; root mean squares over ten networks and data sets for each seed
+and width.
 """
 
 from __future__ import annotations
@@ -176,8 +177,8 @@ def eq9_outputs(seed: Tensor, *, most: float = -0.4) -> Measurement:
     mutants={"rate -0.8": dict(most=-0.8), "rate -1": dict(most=-1.0)},
 )
 def eq9_kernel(seed: Tensor, *, most: float = -0.4) -> Measurement:
-    r"""$\sup_t\|\Theta_t-\Theta_0\|_F$ falls at least as fast as $n^{-1/2}$: the log-log slope over n = 64 to 2048 is below -0.4
-    for the slowest of three kinds of networks.
+    r"""$\sup_t\|\Theta_t-\Theta_0\|_F$ falls at least as fast as $n^{-1/2}$: the log-log slope over n = 64 to 2048 is below
+    -0.4 for the slowest of three kinds of networks.
     """
     slopes = torch.stack([_slopes(moved(seed, kind).kernel) for kind in KINDS]).amax(0)
     return measurement(slopes, expect=(-math.inf, most), show=_shown(seed))
@@ -224,8 +225,9 @@ def eq9_smooth_kernel(seed: Tensor, *, exponent: float = -1.0, kind: str = "smoo
     mutants={"rate -1": dict(exponent=-1.0), "normal output weights": dict(kind="smooth")},
 )
 def eq9_skewed(seed: Tensor, *, exponent: float = -0.5, kind: str = "smooth, skewed") -> Rate:
-    r"""For the same smooth activation and output weights $-1/\sqrt2$ (probability 2/3) or $\sqrt2$, which have mean 0 and variance
-    1 but $E a^3\ne0$, $\|\Theta_1-\Theta_0\|_F$ after the first step falls as $n^{-1/2}$ and no faster (n = 1000 to 100000).
+    r"""For the same smooth activation and output weights $-1/\sqrt2$ (probability 2/3) or $\sqrt2$, which have mean 0 and
+    variance 1 but $E a^3\ne0$, $\|\Theta_1-\Theta_0\|_F$ after the first step falls as $n^{-1/2}$ and no faster (n = 1000 to
+    100000).
 
     Proof: the mean of the terms odd in $a_i$ is no longer 0 where $\phi$ is not odd.
 
@@ -269,8 +271,8 @@ def one_step_changes(seed: Tensor) -> Tensor:
     mutants={"the constant of +-1 weights": dict(constant=1 / (2 * math.sqrt(2 * math.pi))), "1/3": dict(constant=1 / 2.85)},
 )
 def eq9_relu_constant(seed: Tensor, *, constant: float = 1 / math.pi) -> Measurement:
-    r"""One point, $|x| = s$, relu, standard normal weights: $\sqrt n\,E[\Theta_1-\Theta_0]\to-\eta s^3|r|/\pi$; at n = 100000 the
-    quotient of the two sides is 1 within 5 percent.
+    r"""One point, $|x| = s$, relu, standard normal weights: $\sqrt n\,E[\Theta_1-\Theta_0]\to-\eta s^3|r|/\pi$; at n = 100000
+    the quotient of the two sides is 1 within 5 percent.
 
     Notes: all neurons are alike, so the mean over networks is a mean over neurons. With weights of size 1 instead of normal
     ones the constant is $1/(2\sqrt{2\pi})$: it is $E|a|^3$ that enters.

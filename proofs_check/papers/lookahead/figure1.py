@@ -49,8 +49,8 @@ def _naive(x: Tensor, labels: Tensor, seed: Tensor) -> Runs:
     mutants={"by half a point": dict(least=0.5), "by two points": dict(least=2.0)},
 )
 def figure1a_accuracy(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0) -> Measurement:
-    r"""After two cycles of 15 queries out of 50 candidates, MLMOC by the NTK is significantly more accurate than MLMOC by retraining
-    the network on every candidate for 15 epochs (128 neurons, two splits a seed).
+    r"""After two cycles of 15 queries out of 50 candidates, MLMOC by the NTK is significantly more accurate than MLMOC by
+    retraining the network on every candidate for 15 epochs (128 neurons, two splits a seed).
 
     Notes: not reproduced at this scale; naive retraining tends to be ahead. The paper's networks and data are others.
     """
@@ -113,8 +113,8 @@ def figure1b_infinite(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = 
     mutants={"by a point": dict(least=1.0), "by three points": dict(least=3.0)},
 )
 def figure1b_empirical(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.5) -> Measurement:
-    r"""After three cycles of 15 queries, batch MLMOC with the empirical NTK is significantly more accurate than with the infinite
-    one, by more than half a point.
+    r"""After three cycles of 15 queries, batch MLMOC with the empirical NTK is significantly more accurate than with the
+    infinite one, by more than half a point.
 
     Notes: not reproduced at this scale.
     """
@@ -167,7 +167,9 @@ def _retrained(x: Tensor, labels: Tensor, seed: int, width: int) -> tuple[dict[s
     scores = {name: torch.linalg.vector_norm(v, dim=-1).sum(-1) for name, v in predicted.items()}
     scores["one step"] = al.lookahead.one_step_change(kernels["local NTK"][L:, L:], F)[:m]
     truth = torch.linalg.vector_norm(change, dim=-1).sum(-1)
-    errors = {name: float((v - change).norm() / change.norm()) for name, v in {**predicted, "NTK at the start": at_start - F}.items()}
+    errors = {
+        name: float((v - change).norm() / change.norm()) for name, v in {**predicted, "NTK at the start": at_start - F}.items()
+    }
     return errors, {name: _spearman(v, truth) for name, v in scores.items()}
 
 
@@ -197,8 +199,8 @@ def _spearman(a: Tensor, b: Tensor) -> float:
     mutants={"better": dict(sign=-1.0), "by 0.8": dict(least=0.8)},
 )
 def figure1b_one_step(x: Tensor, labels: Tensor, seed: Tensor, *, sign: float = 1.0, least: float = 0.0) -> Measurement:
-    r"""Spearman's rank correlation of MLMOC scores with those of retraining to the end is larger for eq. (11) with the network's own
-    NTK than for one gradient step on the candidate: ten candidates, widths 64, 256 and 1024.
+    r"""Spearman's rank correlation of MLMOC scores with those of retraining to the end is larger for eq. (11) with the
+    network's own NTK than for one gradient step on the candidate: ten candidates, widths 64, 256 and 1024.
     """
     found = retraining(x, labels, seed)
     lead = (found.rank["local NTK"] - found.rank["one step"]).mean(1)
@@ -218,8 +220,8 @@ def figure1b_one_step(x: Tensor, labels: Tensor, seed: Tensor, *, sign: float = 
     mutants={"lower by 0.2": dict(least=0.2), "lower by 0.5": dict(least=0.5)},
 )
 def figure1b_proxy(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.1) -> Measurement:
-    r"""Spearman's rank correlation with retraining is at least 0.1 lower for the infinite NTK in eq. (11) than for the network's own,
-    the mean of widths 64, 256 and 1024.
+    r"""Spearman's rank correlation with retraining is at least 0.1 lower for the infinite NTK in eq. (11) than for the
+    network's own, the mean of widths 64, 256 and 1024.
 
     Notes: not reproduced: they are alike, for these networks.
     """

@@ -41,7 +41,9 @@ def pool_runs(x: Tensor, labels: Tensor, seed: Tensor) -> Runs:
     seed=SEEDS,
     mutants={"eight points better": dict(least=8.0), "random against NTK": dict(of=RANDOM, over=NTK)},
 )
-def figure2_random(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = NTK, over: str = RANDOM, least: float = 0.0) -> Measurement:
+def figure2_random(
+    x: Tensor, labels: Tensor, seed: Tensor, *, of: str = NTK, over: str = RANDOM, least: float = 0.0
+) -> Measurement:
     r"""After three cycles of 15 queries, batch MLMOC with the empirical NTK is more accurate than random queries."""
     found = pool_runs(x, labels, seed)
     return measurement(found.lead(of, over), expect=(least, math.inf), show=found.shown(RANDOM))
@@ -60,7 +62,8 @@ def figure2_random(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = NTK, ov
     mutants={"by one point": dict(least=1.0), "by three points": dict(least=3.0)},
 )
 def figure2_margin(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0) -> Measurement:
-    r"""After three cycles of 15 queries, batch MLMOC with the empirical NTK is significantly more accurate than margin sampling.
+    r"""After three cycles of 15 queries, batch MLMOC with the empirical NTK is significantly more accurate than margin
+    sampling.
 
     Notes: not reproduced at this scale: margin sampling, which costs one forward pass, is about a point better.
     """
@@ -82,8 +85,8 @@ def figure2_margin(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.
     mutants={"at least two points better": dict(least=2.0), "within a tenth of a point": dict(least=-0.1, most=0.1)},
 )
 def figure2_comparable(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = -4.0, most: float = 4.0) -> Measurement:
-    r"""After three cycles of 15 queries, the mean accuracies of batch MLMOC with the empirical NTK and of margin sampling are less
-    than four points apart.
+    r"""After three cycles of 15 queries, the mean accuracies of batch MLMOC with the empirical NTK and of margin sampling are
+    less than four points apart.
     """
     found = pool_runs(x, labels, seed)
     return measurement(found.lead(NTK, MARGIN), expect=(least, most), show=found.shown(MARGIN))

@@ -27,20 +27,24 @@ WIDTHS = (64, 256, 512)
     id="lookahead.figure3a",
     title="Figure 3a: sequential queries are better than a batch",
     source=SOURCE,
-    reading="the mean lead after the last cycle is positive",
+    reading="the mean lead over the cycles is positive ('reaches more than 94% in one cycle')",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEEDS,
-    mutants={"by five points": dict(least=5.0), "the batch better": dict(of=NTK, over=SEQUENTIAL)},
+    mutants={"by eight points": dict(least=8.0), "the batch better": dict(of=NTK, over=SEQUENTIAL)},
 )
-def figure3a(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = SEQUENTIAL, over: str = NTK, least: float = 0.0) -> Measurement:
-    r"""After three cycles of 15 queries, sequential MLMOC, which is told the true label after each query, is more accurate than
+def figure3a(
+    x: Tensor, labels: Tensor, seed: Tensor, *, of: str = SEQUENTIAL, over: str = NTK, least: float = 0.0
+) -> Measurement:
+    r"""Over three cycles of 15 queries, sequential MLMOC, which is told the true label after each query, is more accurate than
     batch MLMOC.
+
+    Notes: the lead is largest after the first cycle, as in the paper.
     """
     found = pool_runs(x, labels, seed)
-    return measurement(found.lead(of, over), expect=(least, math.inf), show=found.shown(NTK))
+    return measurement(found.mean_lead(of, over), expect=(least, math.inf), show=found.shown(NTK))
 
 
 @claim(
@@ -56,8 +60,8 @@ def figure3a(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = SEQUENTIAL, o
     mutants={"by half a point": dict(least=0.5), "by two points": dict(least=2.0)},
 )
 def figure3a_labels(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.4) -> Measurement:
-    r"""After three cycles of 15 queries, sequential MLMOC with true labels is significantly more accurate, by more than 0.4 points,
-    than the same with the model's own most likely labels, which asks nobody before the cycle ends.
+    r"""After three cycles of 15 queries, sequential MLMOC with true labels is significantly more accurate, by more than 0.4
+    points, than the same with the model's own most likely labels, which asks nobody before the cycle ends.
 
     Notes: not reproduced. See lookahead.figure3a.diversity.
     """
@@ -115,8 +119,8 @@ def _shown(found: dict[int, Runs]) -> list[Figure]:
     mutants={"eight points better": dict(least=8.0), "random ahead": dict(least=-math.inf, most=0.0)},
 )
 def figure3b(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0, most: float = math.inf) -> Measurement:
-    r"""After three cycles of 15 queries, batch MLMOC is more accurate than random queries, on average over networks of 256 and of
-    512 neurons.
+    r"""After three cycles of 15 queries, batch MLMOC is more accurate than random queries, on average over networks of 256
+    and of 512 neurons.
     """
     found = _by_width(x, labels, seed)
     lead = (found[256].lead(NTK, RANDOM) + found[512].lead(NTK, RANDOM)) / 2
@@ -138,8 +142,8 @@ def figure3b(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0, mos
 def figure3b_narrow(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0) -> Measurement:
     r"""With networks of 64 neurons the 95 % Student t interval of batch MLMOC's lead over random queries reaches 0 or more.
 
-    Notes: the paper says "regardless of the maximum width ... significantly". Networks this narrow do not fit their labels well,
-    and at five seeds the sign is not decided; another training (the audit's) gave -1.2 within 2.2.
+    Notes: the paper says "regardless of the maximum width ... significantly". Networks this narrow do not fit their labels
+    well, and at five seeds the sign is not decided; another training (the audit's) gave -1.2 within 2.2.
     """
     found = _by_width(x, labels, seed)
     return measurement(found[64].lead(NTK, RANDOM), expect=not_below(least), show=_shown(found))

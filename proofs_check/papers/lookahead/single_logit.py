@@ -1,4 +1,5 @@
-r"""The single-logit approximation (section 3): $\Theta\approx\Theta^{(1)}\otimes I_C$, all logits sharing the first one's kernel.
+r"""The single-logit approximation (section 3): $\Theta\approx\Theta^{(1)}\otimes I_C$, all logits sharing the first one's
+kernel.
 
 For $f_c = n^{-1/2}\sum_ia_{ic}\phi(w_i\cdot x)$ the blocks are
 $\Theta_{cc'} = \frac{\delta_{cc'}}{n}\sum_i\phi\phi'+\frac1n\sum_ia_{ic}a_{ic'}\dot\phi\dot\phi'\langle x,x'\rangle$ with the
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ from proofs_check.figure import Figure, Series
 from proofs_check.relations import Measurement, Rate, Relation
 
 SOURCE = 'Mohamadi, Bae, Sutherland (2022), section 3, "Efficient computation"; Wei et al. (2022), section 2.3'
-NETWORK = {"a": D.real("n", 2), "w": D.real("n", 2), "x": D.real("m", 2), "u": D.real("m"), "v": D.real("m")}
+NETWORK: dict[str, Any] = {"a": D.real("n", 2), "w": D.real("n", 2), "x": D.real("m", 2), "u": D.real("m"), "v": D.real("m")}
 SMALL = {"n": (1, 3), "m": (1, 2)}
 SEEDS = D.seed()
 WIDTHS = (64, 256, 1024, 4096, 16384)
@@ -109,7 +111,7 @@ def single_logit_tied(
     )
 
 
-COUNTS = {"L": D.integer(1, 10_000), "C": D.integer(1, 1_000), "P": D.integer(1, 10**6)}
+COUNTS: dict[str, Any] = {"L": D.integer(1, 10_000), "C": D.integer(1, 1_000), "P": D.integer(1, 10**6)}
 
 
 @claim(
@@ -141,8 +143,8 @@ def single_logit_memory(L: Tensor, C: Tensor, P: Tensor, *, memory: int = 2, sol
     mutants={"always C^2": dict(low=2), "never more than C^1.9": dict(high=1.9)},
 )
 def single_logit_time(L: Tensor, C: Tensor, P: Tensor, *, low: float = 1, high: float = 2) -> Relation:
-    r"""With LC backward passes of 2P operations and $(LC)^2$ products of length P, against L passes and $L^2$ products, the quotient
-    of the times lies between C (the Jacobians alone) and $C^2$ (the products alone).
+    r"""With LC backward passes of 2P operations and $(LC)^2$ products of length P, against L passes and $L^2$ products, the
+    quotient of the times lies between C (the Jacobians alone) and $C^2$ (the products alone).
     """
     L, C, P = (v.to(torch.float64) if isinstance(v, Tensor) else v for v in (L, C, P))
     every, one = 2 * L * C * P + L * L * C * C * P, 2 * L * P + L * L * P
@@ -188,7 +190,9 @@ def _one(seed: int, width: int) -> tuple[float, ...]:
     operator = torch.linalg.matrix_norm(gap.reshape(POINTS * LOGITS, -1), 2)
     least = torch.linalg.eigvalsh(theta[:POINTS, :, :POINTS].reshape(POINTS * LOGITS, -1))[0]
     size = full.norm()
-    return tuple(float(v) for v in (off.abs().amax(), (single - full).norm() / size, (mean - full).norm() / size, operator / least))
+    return tuple(
+        float(v) for v in (off.abs().amax(), (single - full).norm() / size, (mean - full).norm() / size, operator / least)
+    )
 
 
 def _fit(K: Tensor, y: Tensor, n: int) -> Tensor:
@@ -243,8 +247,8 @@ def single_logit_predictions(seed: Tensor, *, exponent: float = -0.5) -> Rate:
     mutants={"twice as good": dict(least=2.0), "worse": dict(least=0.0, most=1.0)},
 )
 def single_logit_mean_logit(seed: Tensor, *, least: float = 1.0, most: float = 2.0) -> Measurement:
-    r"""The predictions' error with $\Theta^{(1)}$ over that with $\frac1C\sum_c\Theta_{cc}$ is above 1 (and below 2), the geometric
-    mean over n = 64 to 16384.
+    r"""The predictions' error with $\Theta^{(1)}$ over that with $\frac1C\sum_c\Theta_{cc}$ is above 1 (and below 2), the
+    geometric mean over n = 64 to 16384.
     """
     found = errors(seed)
     quotient = (found.prediction.log() - found.prediction_mean.log()).mean(1).exp()
@@ -261,8 +265,8 @@ def single_logit_mean_logit(seed: Tensor, *, least: float = 1.0, most: float = 2
     mutants={"at 16384 fiftyfold": dict(width=4, least=50.0), "met": dict(least=0.0, most=1.0)},
 )
 def single_logit_condition(seed: Tensor, *, width: int = 2, least: float = 1.0, most: float = math.inf) -> Measurement:
-    r"""At n = 1024, $\|\Theta-\Theta^{(1)}\otimes I_C\|_{op} > \lambda_{\min}(\Theta)$: what perturbation theory would want small
-    is above 1, though the predictions are already within a tenth.
+    r"""At n = 1024, $\|\Theta-\Theta^{(1)}\otimes I_C\|_{op} > \lambda_{\min}(\Theta)$: what perturbation theory would want
+    small is above 1, though the predictions are already off by a tenth only.
     """
     found = errors(seed)
     return measurement(found.condition[:, width], expect=(least, most), show=_shown(found))

@@ -61,8 +61,8 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
 def theorem31_digits_width(
     x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 1.0, most: float = math.inf
 ) -> Measurement:
-    r"""The gap between warm and cold start, relative to what the last ten labels changed, is smaller at width 1024 than at width
-    64: their quotient is above 1.
+    r"""The gap between warm and cold start, relative to what the last ten labels changed, is smaller at width 1024 than at
+    width 64: their quotient is above 1.
     """
     found = gaps(x, labels, seed)
     return measurement(found[:, 0] / found[:, -1], expect=(least, most), show=_shown(found))
