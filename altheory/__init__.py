@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from altheory import (
+        acquisition,
         activations,
         alignment,
+        conditioning,
         data,
         dynamics,
         enclosures,
@@ -39,8 +41,10 @@ __version__ = "0.1.0"
 
 # A new public module is one word here; a new flat name is one entry of `_NAMES`.
 _SUBMODULES = (
+    "acquisition",
     "activations",
     "alignment",
+    "conditioning",
     "data",
     "dynamics",
     "enclosures",
@@ -60,8 +64,10 @@ __all__ = [
     "InputError",
     "TwoLayerNet",
     "__version__",
+    "acquisition",
     "activations",
     "alignment",
+    "conditioning",
     "data",
     "dynamics",
     "enclosures",

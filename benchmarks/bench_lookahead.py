@@ -1,62 +1,150 @@
-"""Figure 1 (a): how much faster look-ahead by tangent kernels is than retraining on every candidate, side by side in one
-run."""
+"""Look-ahead scores of a whole pool: beside retraining by descent, beside candidate after candidate, and how they grow."""
 
 from __future__ import annotations
 
-import time
+import functools
 
+import numpy as np
 import pytest
 import torch
-from side_by_side import measured_ratio
+from side_by_side import measured_ratio, threads
 
 import altheory as al
+from altheory import lookahead
 
-L, U, WIDTH, EPOCHS, TRIED = 100, 1000, 512, 15, 20
-GROUP = f"Look-ahead on digits, relu, n = {WIDTH}, L = {L}, U = {U}, 10 classes, {EPOCHS} epochs, 1 thread"
+L, U, C, WIDTH, EPOCHS = 200, 1500, 10, 512, 15
+GROUP = f"MLMOC, digits, L = {L}, U = {U}, C = {C}, two-layer relu of width {WIDTH} (both layers), float64"
+GROWTH = f"MLMOC of a converged model from its kernel, L = {L}, C = {C}; U^2 is what the posterior covariance alone takes"
 
 
+@functools.cache
 def problem():
+    """A network trained on 200 digits, its points, labels, and the blocks of its kernel."""
     digits = al.data.load("digits").unit()
-    order = torch.randperm(len(digits.y), generator=torch.Generator().manual_seed(0))
-    x, y = torch.from_numpy(digits.X)[order], torch.from_numpy(digits.y)[order]
-    net = al.TwoLayerNet(64, WIDTH, 10, train_output=True, seed=0)
-    rate = 1 / float(torch.linalg.eigvalsh(al.kernels.empirical(net, x[:L]))[-1])
-    net = al.training.gradient_descent(net, x[:L], y[:L], rate, 100, record=[100]).net
-    return net, x[:L], y[:L], x[L : L + U], rate
+    X, y = torch.from_numpy(digits.X[: L + U]), torch.from_numpy(digits.y[: L + U])
+    start = al.TwoLayerNet(X.shape[1], WIDTH, C, antisymmetric=False, train_output=True, seed=0)
+    net = lookahead.sgd(start, X[:L], y[:L], lr=0.05, epochs=100, seed=0)
+    K = al.kernels.empirical(net, X, outputs=0)
+    F, Y = net(X), torch.nn.functional.one_hot(y[:L], C).double()
+    blocks = K[:L, :L].contiguous(), K[L:, :L].contiguous(), K[L:, L:].contiguous(), Y, F[:L], F[L:]
+    return net, X, y, blocks
 
 
-def jacobian(net, X):
-    """Gradients of the first logit, (n, P)."""
-    z = X @ net.W.T
-    first = ((z > 0) * net.a[:, 0])[:, :, None] * X[:, None, :]
-    return torch.cat([first.flatten(1), torch.relu(z)], 1) / net.width**0.5
+def from_the_network():
+    """Kernels included."""
+    net, X, y, _ = problem()
+    return lookahead.most_likely_change(lookahead.from_network(net, X[:L], y[:L], X[L:], logit=0))
 
 
-def naive(net, X, y, pool, rate):
-    """Seconds for all candidates, from a few of them."""
-    start = time.perf_counter()
-    al.lookahead.retrained_change(net, X, y, pool, lr=rate, epochs=EPOCHS, seed=0, candidates=range(TRIED))
-    return (time.perf_counter() - start) * U / TRIED
+def from_blocks():
+    return lookahead.mlmoc(*problem()[3])
+
+
+def one_by_one(candidates=range(U)):
+    """Eq. (12) for one candidate after the other: one factorisation, then products of a matrix with a vector."""
+    K_L, K_UL, K_U, Y, F_L, F_U = (x.numpy() for x in problem()[3])
+    inverse = np.linalg.inv(K_L)
+    lacking = K_UL @ (inverse @ (Y - F_L))
+    scores = []
+    for j in candidates:
+        v = inverse @ K_UL[j]
+        s = K_U[j] - K_UL @ v
+        move = -(F_U[j] + lacking[j])
+        move[F_U[j].argmax()] += 1
+        scores.append(np.linalg.norm(lacking + s[:, None] / s[j] * move, axis=1).sum())
+    return np.array(scores)
+
+
+def solved_again(candidates):
+    """Eq. (11) for one candidate after the other: a new system of L + 1 equations each."""
+    K_L, K_UL, K_U, Y, F_L, F_U = (x.numpy() for x in problem()[3])
+    scores = []
+    for j in candidates:
+        K = np.block([[K_L, K_UL[j][:, None]], [K_UL[j], K_U[j, j]]])
+        residual = np.vstack([Y - F_L, np.eye(C)[F_U[j].argmax()] - F_U[j]])
+        cross = np.hstack([K_UL, K_U[:, [j]]])
+        scores.append(np.linalg.norm(cross @ np.linalg.solve(K, residual), axis=1).sum())
+    return np.array(scores)
 
 
 @pytest.mark.benchmark(group=GROUP)
-@pytest.mark.parametrize("kernel", ["structured", "explicit"])
-def test_beside_naive_retraining(benchmark, one_thread, kernel):
-    net, X, y, pool, rate = problem()
-    labels = torch.nn.functional.one_hot(y, 10).to(X)
+def test_beside_retraining(benchmark, on_threads):
+    net, X, y, _ = problem()
+    some = range(3)
 
-    def structured():
-        al.lookahead.most_likely_change(al.lookahead.from_network(net, X, y, pool), unresolved="dependent")
+    def naive():
+        lookahead.retrained_change(net, X[:L], y[:L], X[L:], lr=0.02, epochs=EPOCHS, seed=0, candidates=some)
 
-    def explicit():
-        J_L, J_U = jacobian(net, X), jacobian(net, pool)
-        blocks = (J_L @ J_L.T, J_U @ J_L.T, J_U @ J_U.T)
-        al.lookahead.mlmoc(*blocks, labels, net(X), net(pool), unresolved="dependent")
-
-    what = {"structured": "kernel from the layers", "explicit": "kernel from Jacobians, the paper's count"}[kernel]
-    goal = ">= 100" if kernel == "structured" else ""
-    call = structured if kernel == "structured" else explicit
     measured_ratio(
-        benchmark, call, lambda: naive(net, X, y, pool, rate), goal=goal, what=what,
-        unit="times faster than retraining on every candidate", rounds=3,
+        benchmark, from_the_network, naive, scale=U / len(some), goal=">= 200" if on_threads == 2 else "",
+        what=f"all candidates, kernels included, {on_threads} thread{'s' * (on_threads > 1)}; {EPOCHS} epochs for 3 of them, "
+        f"x {U // len(some)}", unit="times faster than retraining by descent",
     )  # fmt: skip
+
+
+@pytest.mark.benchmark(group=GROUP)
+def test_beside_one_by_one(benchmark, on_threads):
+    np.testing.assert_allclose(from_blocks().numpy(), one_by_one(), rtol=1e-9)
+    measured_ratio(
+        benchmark, from_blocks, lambda: one_by_one(range(0, U, 10)) is None, scale=10, goal=">= 4",
+        what=f"all candidates from the kernel, {on_threads} thread{'s' * (on_threads > 1)}; a tenth of them, times 10",
+        unit="times faster than eq. (12) one by one",
+    )  # fmt: skip
+
+
+@pytest.mark.benchmark(group=GROUP)
+def test_beside_solving_again(benchmark, one_thread):
+    some = range(0, U, 50)
+    np.testing.assert_allclose(from_blocks().numpy()[::50], solved_again(some), rtol=1e-8)
+    measured_ratio(
+        benchmark, from_blocks, lambda: solved_again(some) is None, scale=U / len(some), goal="",
+        what=f"all candidates from the kernel, 1 thread; {len(some)} of them, times {U // len(some)}",
+        unit="times faster than solving eq. (11) again",
+    )  # fmt: skip
+
+
+@pytest.mark.benchmark(group=GROUP)
+def test_every_label(benchmark, one_thread):
+    ahead = lookahead.from_kernels(*problem()[3])
+    p = lookahead.class_probabilities(ahead.F)
+    measured_ratio(
+        benchmark, lambda: lookahead.most_likely_change(ahead, against="linearised"),
+        lambda: lookahead.expected_change(ahead, p, against="linearised") is None,
+        goal="<= 2", what="EMOC of a converged model, all 10 labels", unit="times MLMOC's time",
+    )  # fmt: skip
+
+
+@pytest.mark.benchmark(group=GROUP)
+def test_one_more_label(benchmark, one_thread):
+    ahead = lookahead.from_kernels(*problem()[3])
+    label = ahead.labels[0]
+
+    def sequential():
+        return lookahead.most_likely_change(ahead.acquire(0, label))
+
+    measured_ratio(
+        benchmark, sequential, lambda: from_blocks() is None,
+        goal="", what="acquire and score again, 1 thread", unit="times faster than the batch",
+    )  # fmt: skip
+
+
+@functools.cache
+def converged(size):
+    """Blocks of the infinitely wide network's kernel at random points."""
+    X = torch.randn(L + size, 32, generator=torch.Generator().manual_seed(size), dtype=torch.float64)
+    K = al.kernels.analytic(X / X.norm(dim=1, keepdim=True), train_output=True)
+    Y = torch.eye(C, dtype=torch.float64)[torch.arange(L) % C]
+    return K[:L, :L].contiguous(), K[L:, :L].contiguous(), K[L:, L:].contiguous(), Y, Y, X[L:, :C].contiguous()
+
+
+@pytest.mark.benchmark(group=GROWTH)
+@pytest.mark.parametrize("size", [1000, 2000, 4000])
+def test_growth(benchmark, size):
+    few, many = converged(500), converged(size)
+    with threads(1):
+        lookahead.mlmoc(*many)
+        measured_ratio(
+            benchmark, lambda: lookahead.mlmoc(*few), lambda: lookahead.mlmoc(*many) is None, scale=(500 / size) ** 2,
+            goal="<= 1.2", what=f"U = {size} against U = 500, 1 thread", unit="times the growth of U^2",
+        )  # fmt: skip
+    converged.cache_clear()

@@ -14,7 +14,7 @@ Source: "Making Look-Ahead Active Learning Strategies Feasible with Neural Tange
 """
 
 from altheory.lookahead._block import Schur, augmented, block_update, linear_fit, printed_block_update, schur
-from altheory.lookahead._candidates import LookAhead, from_jacobian, from_kernels, from_network
+from altheory.lookahead._candidates import LookAhead
 from altheory.lookahead._filters import Converged, Descent, Filter, Flow, Ridge
 from altheory.lookahead._gaps import (
     badge_length,
@@ -31,7 +31,9 @@ from altheory.lookahead._information import (
     marginal,
     mutual_information,
 )
+from altheory.lookahead._linearised import linearised_outputs
 from altheory.lookahead._operations import listed_naive_operations, listed_operations, naive_operations, operations
+from altheory.lookahead._pools import from_jacobian, from_kernels, from_network, one_hot
 from altheory.lookahead._products import from_operator
 from altheory.lookahead._retraining import retrained_change, sgd
 from altheory.lookahead._rounding import projection_error, schur_error
@@ -73,6 +75,7 @@ __all__ = [
     "joint_entropy",
     "label_gaps",
     "linear_fit",
+    "linearised_outputs",
     "listed_naive_operations",
     "listed_operations",
     "marginal",
@@ -80,6 +83,7 @@ __all__ = [
     "most_likely_change",
     "mutual_information",
     "naive_operations",
+    "one_hot",
     "one_step_change",
     "operations",
     "printed_block_update",

@@ -168,10 +168,11 @@ def printed_block_update(
     r"""Eq. (12) as our copy prints it, with $v = Kk$: **wrong**, kept to be compared with `block_update`.
 
     $\frac1u(K(x,X)v-K(x,x'))(v^\top r-\rho)$, u with the inverse as printed there. K = 2, k = 1, kappa = 1, residuals 0 and 1,
-    x = x': -2 instead of 1.
+    x = x': -2 instead of 1. Where u = 0, which the formula does not foresee, 1/u is taken to be 0: compare only where `schur`
+    says that the new feature is independent.
 
     Args:
-        K: As in `block_update`; invertible, and the new feature independent of the old ones.
+        K: As in `block_update`.
         k: As in `block_update`.
         kappa: As in `block_update`.
         K_x: As in `block_update`.
@@ -183,12 +184,14 @@ def printed_block_update(
         (..., m, C) or (..., m).
 
     Raises:
-        InputError: Shapes that do not fit.
+        InputError: As in `block_update`.
     """
     kernel, cross, corner, others, new, r, rho, vector = _update(K, k, kappa, K_x, k_x, residual, new_residual)
     v = (kernel @ cross[..., None])[..., 0]
-    u = corner - (cross * torch.linalg.solve(kernel, cross[..., None])[..., 0]).sum(-1)
-    slope = ((others @ v[..., None])[..., 0] - new) / u[..., None]
+    found = _complement(kernel, cross, corner, (Converged().pull(kernel) @ cross[..., None])[..., 0])
+    independent = found.independent[..., None]
+    slope = ((others @ v[..., None])[..., 0] - new) / torch.where(independent, found.u[..., None], 1.0)
+    slope = torch.where(independent, slope, 0.0)
     out = slope[..., :, None] * ((v[..., :, None] * r).sum(-2) - rho)[..., None, :]
     return out[..., 0] if vector else out
 

@@ -149,7 +149,7 @@ class Converged:
 
     def remaining(self, eigenvalues: Tensor) -> Tensor:
         """1 at 0, else 0."""
-        return torch.where(eigenvalues == 0, 1.0, 0.0)
+        return torch.where(eigenvalues == 0, 1 + 0 * eigenvalues, 0 * eigenvalues)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from altheory._inputs import InputError, as_tensor
-from altheory.lookahead._candidates import LookAhead, check_outputs, made
+from altheory.lookahead._candidates import LookAhead, made
+from altheory.lookahead._pools import check_outputs
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -12,7 +12,7 @@ import torch
 
 from altheory._inputs import InputError, as_tensor, check_integer
 from altheory.kernels._operator_inputs import generator_of
-from altheory.lookahead._candidates import one_hot
+from altheory.lookahead._pools import one_hot
 from altheory.networks import TwoLayerNet
 from altheory.training._autograd import function, trained
 from altheory.training._descent import check_rate
@@ -74,8 +74,8 @@ def retrained_change(
     r"""MLMOC without the kernel: for each candidate, $\sum_{x\in U}\|f(x)-f_{L^+}(x)\|_2$ after `sgd` on the labelled points
     and the candidate with its most likely label.
 
-    One candidate after the other: on a processor, training all of them at once by `torch.func.vmap` was slower (the products
-    become batches of small ones, the memory that of all networks).
+    One candidate after the other: on a processor, training many at once by batched products, gradients written out, took as
+    long for each and the memory of all networks.
 
     Args:
         net: The network, trained on the labelled points.

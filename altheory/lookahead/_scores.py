@@ -17,14 +17,17 @@ Source: Mohamadi, Bae, Sutherland (2022), eq. (2), (3), (13); the closed forms a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from altheory._inputs import InputError, as_tensors, check_integer, is_exact
-from altheory.lookahead._candidates import LookAhead, from_kernels
+from altheory.lookahead._candidates import LookAhead
 from altheory.lookahead._gaps import RULES, class_probabilities, label_gaps
+from altheory.lookahead._pools import from_kernels
+from altheory.training._workers import Workers
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -147,7 +150,8 @@ def expected_error_reduction(
     itself: bool = True,
     unresolved: str = "raise",
 ) -> Float[Tensor, "*batch U"]:
-    r"""EER of every candidate, $-\sum_cp_c(x')\sum_{x\in U}H(q(f_{L^+(x',c)}(x)))$ H the entropy of probabilities q (eq. 2).
+    r"""EER of every candidate, $-\sum_cp_c(x')\sum_{x\in U}H(q(f_{L^+(x',c)}(x)))$ with the entropy H of probabilities q
+    (eq. 2).
 
     Args:
         ahead: The pool.
@@ -168,8 +172,8 @@ def expected_error_reduction(
     U, C = H.shape[-2:]
     exact = is_exact(H)
     eye = torch.eye(C, dtype=torch.float64 if exact else H.dtype, device=H.device)
-    pieces: list[Any] = []
-    for rows in _slices(U, U if _whole(ahead) else max(1, _TILE // (U * C))):
+
+    def of(rows: slice) -> Any:
         gain, counted = ahead.gain_rows(rows)[..., None], ahead.pool[None, :].expand(len(range(U)[rows]), U)
         if not itself:
             counted = counted & (torch.arange(U)[rows, None] != torch.arange(U)).to(counted.device)
@@ -177,10 +181,18 @@ def expected_error_reduction(
         total: Any = 0
         for c in range(C):
             f = H[..., None, :, :] + gain * (eye[c] - H[..., rows, :])[..., :, None, :]
-            entropies = torch.special.entr(class_probabilities(f, rule)).sum(-1)
-            total = total - chances[..., rows, c] * (entropies * weight).sum(-1)
-        pieces.append(total)
-    return ahead.admitted(torch.cat(pieces, -1), unresolved)
+            total = total - chances[..., rows, c] * (_entropies(f, rule) * weight).sum(-1)
+        return total
+
+    if _whole(ahead):
+        return ahead.admitted(of(slice(0, U)), unresolved)
+    out = torch.empty_like(ahead.u)
+
+    def fill(rows: slice) -> None:
+        out[..., rows] = of(rows)
+
+    _in_tiles(fill, U, max(1, _TILE * out.shape[-1] // (out.numel() * U * C)), out.device)
+    return ahead.admitted(out, unresolved)
 
 
 def sequential(
@@ -258,11 +270,26 @@ def _changes(ahead: LookAhead, moves: list[Any], against: str) -> Any:
         return torch.stack(parts)
     squares, U = (ahead.G * ahead.G).sum(-1), len(ahead.G)
     out = ahead.F.new_empty(U, len(moves))
-    for rows in _slices(U, max(1, _TILE // U)):
+
+    def fill(rows: slice) -> None:
         gain = ahead.gain_rows(rows)
         for k, d in enumerate(moves):
             out[rows, k] = _norms(gain, ahead.G, squares, d[rows]).sum(-1)
+
+    _in_tiles(fill, U, max(1, _TILE // U), out.device)
     return out
+
+
+def _in_tiles(fill: Callable[[slice], None], n: int, size: int, device: torch.device) -> None:
+    """Call `fill` for slices of `size` candidates, on as many threads as torch has, without a graph."""
+    tiles = [slice(i, min(i + size, n)) for i in range(0, n, size)]
+
+    def task(_: int, k: int) -> None:
+        with torch.no_grad():
+            fill(tiles[k])
+
+    with Workers(None if device.type == "cpu" else 1) as workers:
+        workers.run(task, len(tiles))
 
 
 def _norms(gain: Tensor, G: Tensor, squares: Tensor, d: Tensor) -> Tensor:
@@ -274,6 +301,14 @@ def _norms(gain: Tensor, G: Tensor, squares: Tensor, d: Tensor) -> Tensor:
         row, x = lost.nonzero(as_tuple=True)
         found[row, x] = (G[x] + gain[row, x, None] * d[row]).square().sum(-1)
     return found.sqrt_()
+
+
+def _entropies(f: Any, rule: str) -> Any:
+    """Entropies (...,) of the probabilities made of outputs (..., C)."""
+    if rule == "softmax":
+        log = torch.log_softmax(f, -1)
+        return -(torch.exp(log) * log).sum(-1)
+    return torch.special.entr(class_probabilities(f, rule)).sum(-1)
 
 
 def _columns(ahead: LookAhead) -> Any:
@@ -296,7 +331,3 @@ def _member(ahead: LookAhead, i: int) -> LookAhead:
     sizes, kappa = ahead.diagonals
     S, V, F, G, u, resolved = (x[i] for x in (ahead.S, ahead.V, ahead.F, ahead.G, ahead.u, ahead.resolved))
     return replace(ahead, S=S, V=V, F=F, G=G, u=u, resolved=resolved, diagonals=(sizes[i], kappa[i]))
-
-
-def _slices(n: int, size: int) -> list[slice]:
-    return [slice(i, min(i + size, n)) for i in range(0, n, size)]

@@ -180,12 +180,12 @@ def warm_start_gap_bound(
     exact = is_exact(kernel)
     diagonal = as_tensor("kappa", kappa, min_ndim=1, layout="(..., m)", like=("K", kernel))
     learnt = as_tensor("a", a, min_ndim=1, layout="(..., n)", like=("K", kernel))
+    if not exact and learnt.shape[-1] != kernel.shape[-1]:
+        raise InputError(f"`a` has shape {tuple(learnt.shape)} but `K` has {tuple(kernel.shape)}; pass one number a point.")
     energy = (learnt * (kernel @ learnt[..., None])[..., 0]).sum(-1)
     if exact:
         left = torch.amax(how.remaining(torch.linalg.eigvalsh(kernel)).abs(), -1)
         return torch.sqrt(diagonal) * (left * torch.sqrt(energy))[..., None]
-    if learnt.shape[-1] != kernel.shape[-1]:
-        raise InputError(f"`a` has shape {tuple(learnt.shape)} but `K` has {tuple(kernel.shape)}; pass one number a point.")
     with torch.no_grad():
         counted = eigen(kernel)[0] > 0
     eigenvalues = torch.linalg.eigvalsh(kernel)

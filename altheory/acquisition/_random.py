@@ -1,0 +1,34 @@
+"""The baseline of every comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from altheory._inputs import InputError, check_integer
+from altheory.acquisition._query import BlockReader, Query, generator_of
+
+if TYPE_CHECKING:
+    from altheory.acquisition._query import Kernel, Rows
+
+
+@dataclass(frozen=True)
+class Random:
+    """Uniform sampling from the pool without replacement."""
+
+    def query(
+        self, kernel: Kernel, labelled: Rows, count: int, *, pool: Rows | None = None, seed: int | torch.Generator
+    ) -> Query:
+        """The points to label; arguments as in `CRC.query`, of which the kernel is only asked for its size.
+
+        Raises:
+            InputError: Fewer than `count` points in the pool; row numbers or a seed that are none.
+        """
+        reader = BlockReader(kernel)
+        rows = reader.pool(reader.rows("labelled", labelled), pool)
+        wanted = check_integer("count", count)
+        if wanted > len(rows):
+            raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")
+        return Query(rows[torch.randperm(len(rows), generator=generator_of(seed))[:wanted]])
