@@ -7,6 +7,10 @@ Retraining on one more label approximated by the empirical neural tangent kernel
 ORDER = (
     # section 3 and appendix A: training in turn
     "eq4", "eq5", "eq6", "theorem31", "theorem31_needs", "ridge", "remark_a1", "eq16", "eq24", "eq27", "eq10",
+    # section 3: linearised networks, all logits at once
+    "eq9", "eq9_rates", "eq11", "single_logit", "warm_start_digits",
+    # section 5: the experiments
+    "figure1", "figure2", "figure3",
 )  # fmt: skip
 
 #: symbol, name in the code, shape, meaning
