@@ -32,7 +32,7 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$A(x,f_L,L,U)$", "scores", "(U,)", "acquisition function: EER (eq. 2), EMOC (eq. 3), MLMOC (eq. 13)"),
     (r"$\Theta(X,X)$", "M[:n, :n], K", "(L, L)", "kernel of the labelled points; M is that of all points, the pool last"),
     (r"$v$", "Schur.v", "(L,)", "K^+ k, k the kernel of the labelled points with the candidate (eq. 12)"),
-    (r"$u$", "Schur.u, LookAhead.u", "scalar", "squared distance of the candidate's gradient from the span of the labelled ones"),
+    (r"$u$", "Schur.u, LookAhead.u", "scalar", "squared distance of the candidate's gradient from the labelled ones' span"),
     (r"$S$", "LookAhead.S", "(U, U)", "posterior covariance of the pool, Theta_UU - Theta_UL Theta_LL^+ Theta_LU"),
     (r"$G$", "LookAhead.G", "(U, C)", "what the model lacks of the linear one trained on L, f_L^lin - f_L"),
     (r"$H$", "LookAhead.H", "(U, C)", "outputs of the linear model trained on L, f_L^lin"),
