@@ -1,7 +1,8 @@
 r"""Active learning on digits, every strategy from the same start.
 
-20 labels, then cycles of 15 queries from a pool of 150; after each cycle the network goes on training from where it was, on all
-labels (a warm start, as in the paper). Accuracy on 700 other digits. Every seed is run twice, with two splits of its rows.
+20 labels, then cycles of 15 queries from a pool of 150; after each cycle the network goes on training from where it was, on
+all labels (a warm start, as in the paper). Accuracy on 700 other digits. Every seed is run twice, with two splits of its
+rows; random queries are drawn twice in each, and their accuracies averaged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from proofs_check.figure import Figure, Series, Table
 from proofs_check.papers.lookahead import _digits as digits
 
 INITIAL, POOL, TEST, BATCH = 20, 150, 700, 15
-FIRST_STEPS, STEPS, SPLITS = 150, 60, 2
+FIRST_STEPS, STEPS, SPLITS, DRAWS = 150, 60, 2, 2
 FIRST = slice(0, INITIAL)
 ROWS = D.dataset("digits", n=INITIAL + POOL + TEST, repeats=False)
 SEEDS = D.seed()
@@ -72,7 +73,8 @@ def runs(
     x, labels = (_taken(v.repeat_interleave(SPLITS, 0), order) for v in (x, labels))
     stack = digits.initialised(x.shape[-1], width, labels.shape[-1], seeds)
     start = digits.trained(stack, x[:, FIRST], labels[:, FIRST], FIRST_STEPS)
-    kinds = len(strategies)
+    every = [*((name, 0) for name in strategies), *((RANDOM, draw) for draw in range(1, DRAWS))]
+    kinds = len(every)
     nets, points, truth = digits.repeated(start, kinds), x.repeat_interleave(kinds, 0), labels.repeat_interleave(kinds, 0)
     queried = torch.arange(INITIAL).repeat(len(points), 1)
     found = [_accuracy(nets, points, truth)]
@@ -82,12 +84,14 @@ def runs(
             rng = torch.Generator().manual_seed(seeds[i // kinds] + cycle)
             left = torch.ones(INITIAL + POOL, dtype=torch.bool).index_fill(0, rows, False).nonzero()[:, 0]
             left = left[torch.randperm(len(left), generator=rng)[:subset]]
-            new.append(_query(strategies[i % kinds], digits.chosen(nets, [i]), points[i], truth[i], rows, left))
+            new.append(_query(*every[i % kinds], digits.chosen(nets, [i]), points[i], truth[i], rows, left))
         queried = torch.cat([queried, torch.stack(new)], 1)
         nets = digits.trained(nets, _taken(points, queried), _taken(truth, queried), STEPS)
         found.append(_accuracy(nets, points, truth))
     table = torch.stack(found, -1).reshape(len(seed), SPLITS, kinds, 1 + cycles)
-    return Runs(dict(zip(strategies, table.unbind(2), strict=True)))
+    accuracy = dict(zip(strategies, table.unbind(2), strict=False))
+    drawn = [k for k, (name, _) in enumerate(every) if name == RANDOM]
+    return Runs({**accuracy, RANDOM: table[:, :, drawn].mean(2)})
 
 
 def _split(seed: int, split: int, n: int) -> Tensor:
@@ -105,10 +109,10 @@ def _accuracy(nets: digits.Stack, x: Tensor, labels: Tensor) -> Tensor:
     return 100 * right.to(torch.float64).mean(-1)
 
 
-def _query(strategy: str, net: digits.Stack, x: Tensor, labels: Tensor, queried: Tensor, left: Tensor) -> Tensor:
+def _query(strategy: str, draw: int, net: digits.Stack, x: Tensor, labels: Tensor, queried: Tensor, left: Tensor) -> Tensor:
     """Numbers of the next rows to label, of the candidates `left`, which are in random order."""
     if strategy == RANDOM:
-        return left[:BATCH]
+        return left[draw * BATCH :][:BATCH]
     L, rows = len(queried), x[torch.cat([queried, left])]
     f = digits.outputs(net, rows[None])[0]
     F_U = f[L:]

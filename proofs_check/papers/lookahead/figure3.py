@@ -63,8 +63,8 @@ def figure3a_labels(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0
     r"""After three cycles of 15 queries, sequential MLMOC with true labels is significantly more accurate, by more than 0.4
     points, than the same with the model's own most likely labels, which asks nobody before the cycle ends.
 
-    Notes: not reproduced. See lookahead.figure3a.diversity. After the first cycle, with few labels, the true ones are worth more
-    (about 1.5 points here); the difference fades.
+    Notes: not reproduced. See lookahead.figure3a.diversity. After the first cycle, with few labels, the true ones are worth
+    more (about 1.5 points here); the difference fades.
     """
     found = pool_runs(x, labels, seed)
     return measurement(found.lead(SEQUENTIAL, PSEUDO), expect=above(least), show=found.shown(PSEUDO))
