@@ -7,10 +7,18 @@ Retraining on one more label approximated by the empirical neural tangent kernel
 ORDER = (
     # section 3 and appendix A: training in turn
     "eq4", "eq5", "eq6", "theorem31", "theorem31_needs", "ridge", "remark_a1", "eq16", "eq24", "eq27", "eq10",
+    # section 3: linearised networks, all logits at once
+    "eq9", "eq9_rates", "eq11", "single_logit", "warm_start_digits",
+    # section 5: the experiments
+    "figure1", "figure2", "figure3",
 )  # fmt: skip
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    (r"$f_t^{lin}$", "al.training.linearised", "(m, C)", "the network linearised where training starts, after t steps"),
+    (r"$\Theta_t$", "al.kernels.empirical", "(m, m)", "empirical tangent kernel after t steps"),
+    (r"$\Theta^{(1)}$", "al.kernels.empirical(outputs=0)", "(m, m)", "tangent kernel of the first logit"),
+    (r"$n$", "width", "integer", "neurons of the hidden layer"),
     (r"$\mathcal{K}$", "K", "(n, n)", "kernel of all points, the last of them x; of the training points alone: K[:, X, X]"),
     (r"$\Theta_0$", "J @ J.mT", "(n, n)", "empirical tangent kernel, J the gradients of the outputs at the start"),
     (r"$\phi_t$", "al.lookahead.Flow(t).pull", "(n, n)", "integral of exp(-s K) from 0 to t: K^-1 (I - exp(-t K))"),
