@@ -241,8 +241,8 @@ def _check_apart(id: str, setting: Setting) -> None:
     for name, domain in setting.arguments.items():
         if (other := owner.setdefault(builtins.id(domain), name)) != name:
             raise BadInput(
-                f"claim {id} gives {other!r} and {name!r} one domain object, so they would be equal in every instance; write the "
-                "domain twice, once for each."
+                f"claim {id} gives {other!r} and {name!r} one domain object, so they would be equal in every instance; write "
+                "the domain twice, once for each."
             )
 
 

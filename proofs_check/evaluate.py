@@ -12,7 +12,7 @@ from torch import Tensor
 
 from proofs_check.claim import Claim
 from proofs_check.errors import ClaimFault
-from proofs_check.instances import Batch, Place, draw_random
+from proofs_check.instances import Batch, Place, draw_random, float64_default
 from proofs_check.relations import Relation
 
 
@@ -146,7 +146,8 @@ def _call(function: Callable[..., Any], values: Mapping[str, Tensor], constants:
     try:
         # copies: a body that works in place must not move the instance it is judged on
         wanted = named(function, values, constants)
-        return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in wanted.items()})
+        with float64_default():
+            return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in wanted.items()})
     except ClaimFault:
         raise
     except Exception as fault:  # whatever a stranger's code raises becomes this one claim's error

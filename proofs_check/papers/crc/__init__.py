@@ -3,6 +3,23 @@
 Convergence through the smallest eigenvalue of the Gram matrix, and the query that keeps it large.
 """
 
+#: the modules in the paper's order
+ORDER = (
+    # section 2.1 and 2.2: the flow, Lemma 1 and its proof
+    "section21", "flow", "transient", "lemma1", "lemma1_proof", "lemma1_proof_end", "lemma1_exact", "eps_bound",
+    "time_independent",
+    # section 2.3 and appendix A: semi-smooth losses, Lemma 2, Theorem 1
+    "definition1", "definition2", "proposition1", "condition1", "lemma2", "lemma2_sharp", "eq16", "proposition4",
+    "proposition6", "theorem1", "wide_landscape",
+    # section 2.4: the Hessian
+    "eq8",
+    # section 3: the query
+    "eq9", "conditioning", "trace_proxy", "trace_width", "algorithm1", "proposition2", "remark1", "repeated_digits",
+    "complexity", "section33",
+    # section 4 and appendix B: the experiments
+    "table1", "table2", "figure3a", "figure3b", "tables", "appendix_b1",
+)  # fmt: skip
+
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$\alpha,\beta$", "Constants.alpha, .beta", "scalars", "constants of semi-smoothness (definition 1)"),

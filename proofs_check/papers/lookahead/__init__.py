@@ -5,11 +5,15 @@ Retraining on one more label approximated by the empirical neural tangent kernel
 
 #: the modules in the paper's order
 ORDER = (
-    # section 3 and appendix A: training in turn
-    "eq4", "eq5", "eq6", "theorem31", "theorem31_needs", "ridge", "remark_a1", "eq16", "eq24", "eq27", "eq10",
-    # section 3: linearised networks, all logits at once
-    "eq9", "eq9_rates", "eq11", "single_logit", "warm_start_digits",
-    # section 5: the experiments
+    # section 2: acquisition functions
+    "acquisition", "error_reduction",
+    # section 3.1 and appendix A: training in turn
+    "eq4", "eq5", "eq6", "theorem31", "theorem31_needs", "ridge", "remark_a1", "eq16", "eq24", "eq27",
+    # section 3.2: linearised networks, all logits at once
+    "eq9", "eq9_rates", "eq10", "eq11", "single_logit", "warm_start_digits",
+    # section 3.3 and 3.4: one more label, the query and its cost
+    "block_update", "near_duplicates", "most_likely_change", "most_likely_label", "algorithm1", "complexity", "solvers",
+    # section 4: the experiments
     "figure1", "figure2", "figure3",
 )  # fmt: skip
 
