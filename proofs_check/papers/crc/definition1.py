@@ -5,12 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from altheory import semi_smooth
-from altheory.semi_smooth import Constants
-from proofs_check import all_of, chain, claim, leq
-from proofs_check import domains as D
-from proofs_check.papers.crc._settings_valleys import KINKED, NARROW, ON, PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley
-from proofs_check.relations import Relation
+from altheory import semi_smooth from altheory.semi_smooth import Constants from proofs_check import all_of, chain, claim, leq
+from proofs_check import domains as D from proofs_check.papers.crc._settings_valleys import KINKED, NARROW, ON, ONE_PIECE,
+PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 1, eq. (5), and definition 3, eq. (13)"
 
@@ -74,7 +71,7 @@ def definition1(
     height=D.real(),
     x=D.real(),
     y=D.real(),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on="scalar models",
     mutants={"alpha 1.98 q": dict(a=1.98), "alpha 2.5 q": dict(a=2.5)},
 )
@@ -102,9 +99,8 @@ def definition1_unsigned(
     source=f"{DEFINITION}; own consequence",
     **VALLEYS,
     x=D.real(),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
-    also_on={"scalar models with a convex kink": KINKED, "valleys with a kinked floor": RIDGED},
     uses=["crc.definition1"],
     mutants={"one percent less": dict(share=0.99), "1.99 for 2": dict(twice=1.99)},
 )
