@@ -5,9 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from altheory import semi_smooth from altheory.semi_smooth import Constants from proofs_check import all_of, chain, claim, leq
-from proofs_check import domains as D from proofs_check.papers.crc._settings_valleys import KINKED, NARROW, ON, ONE_PIECE,
-PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley from proofs_check.relations import Relation
+from altheory import semi_smooth
+from altheory.semi_smooth import Constants
+from proofs_check import all_of, chain, claim, leq
+from proofs_check import domains as D
+from proofs_check.papers.crc._settings_valleys import (
+    KINKED,
+    NARROW,
+    ON,
+    ONE_PIECE,
+    PIECES,
+    RIDGED,
+    SOURCE,
+    VALLEYS,
+    scaled,
+    valley,
+)
+from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 1, eq. (5), and definition 3, eq. (13)"
 
