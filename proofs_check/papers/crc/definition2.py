@@ -14,7 +14,7 @@ from proofs_check.papers.crc._settings_valleys import KINKED, ON, ONE_PIECE, RID
 from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 2, eq. (6), and definition 4, eq. (14)"
-SMALL = {"n": (1, 3), "m": (1, 2)}
+SMALL = {"n": (1, 2), "m": (1, 1)}
 
 
 @claim(
