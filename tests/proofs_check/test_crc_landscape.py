@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from fractions import Fraction as F
 
-import numpy as np
 import pytest
 import torch
 
@@ -172,18 +171,17 @@ def test_the_root_after_eq16():
 
 def test_the_family_by_the_size_of_its_slopes_alone():
     w, y = F(1, 1000), F(-1, 10)
-    # u = 1 + |x| rounded over [-w, w], moved to [0, 2w], with the value 1 at both ends; x = 2w
+    # u = 1 + |x| rounded over [-w, w], moved to [0, 2w], with the value 1 at both ends; from x = 2w
     value = 1 + huber(w, y - w) - huber(w, w)
-    here = {"widths": [2 * w], "first": -1.0, "slopes": [1.0], "height": 1.0}
     h = y - 2 * w
     bound = 1 + 2 * h + 2 * abs(h) + h * h
-    found = sides("definition1.unsigned", **here, x=2 * w, y=y)
+    found = sides("definition1.unsigned", q=1.0, w=w, y=y)
     assert found == close(value**2, bound)
     assert found[0] > 1.19 > 1.02 > found[1]
-    four = at(
-        CLAIMS["crc.definition1"], **{k: np.float64(v) for k, v in here.items()}, tilt=0.0, x=float(2 * w), y=[float(y), 0.0]
-    )
-    assert float(four.links[0].rhs[0]) == pytest.approx(float(bound + 2 * abs(h)))
+    four = sides(
+        "definition1", widths=[2 * w], first=-1.0, slopes=[1.0], height=1.0, tilt=0.0, x=2 * w, y=[y, 0.0]
+    )  # alpha = 4
+    assert four == close(value**2, bound + 2 * abs(h))
 
 
 def test_definition1_is_attained_by_a_parabola_and_nearly_by_a_kink():
@@ -244,7 +242,7 @@ def test_proposition1_at_equality():
 def test_proposition1_is_not_lipschitz_continuity():
     w = F(1, 4)
     # g' = 2z + P', P' from 0 to -4 over [0, 1/4]
-    assert sides("proposition1.lipschitz", drop=4.0, w=w, x=0.0, y=w) == close(abs(2 * w - 4), 2 * w)
+    assert sides("proposition1.lipschitz", drop=4.0, w=w) == close(abs(2 * w - 4), 2 * w)
 
 
 # theorem 1
@@ -331,7 +329,7 @@ def test_proposition4_with_the_printed_layers():
 
 
 def test_proposition5_with_one_neuron_a_layer():
-    """Three layers of width 1, by hand: W = (1, 2, 1), B = 1, x = 1, y = 1, eta = 1."""
+    """Three layers of width 1, by hand: W = (1, 2, 1), B = 1, x = y = 1 (and x = y = 0)."""
     W, y, eta = [F(1), F(2), F(1)], F(1), F(1, 10)
     h = [F(1), F(1), F(2), F(2)]
     e = h[3] - y
@@ -341,5 +339,15 @@ def test_proposition5_with_one_neuron_a_layer():
     assert all(v > 0 for v in V)  # no sign flips
     unrolled = -eta * (W[2] * W[1] * gradient[0] * new[0] + W[2] * gradient[1] * new[1] + gradient[2] * new[2])
     assert unrolled == new[3] - h[3]
-    found = sides("proposition5", W1=[[1.0]], W2=[[2.0]], W3=[[1.0]], B=[[1.0]], X=[[1.0]], Y=[[1.0]], eta=eta, probe=[[1.0]])
+    found = sides(
+        "proposition5",
+        W1=[[1.0]],
+        W2=[[2.0]],
+        W3=[[1.0]],
+        B=[[1.0]],
+        X=[[1.0], [0.0]],
+        Y=[[1.0], [0.0]],
+        eta=eta,
+        probe=[[1.0], [0.0]],
+    )
     assert found == close(unrolled, unrolled)

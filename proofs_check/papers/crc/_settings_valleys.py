@@ -25,8 +25,8 @@ VALLEYS: dict[str, Any] = {
     "height": D.real(),
     "tilt": D.real(),
 }
-#: the slope changes up to k times
-PIECES = {"k": (1, 2)}
+#: the slope changes up to k times: twice where that matters (a bump), once elsewhere
+PIECES, ONE_PIECE = {"k": (1, 2)}, {"k": (1, 1)}
 ON = "squared losses of piecewise quadratic models"
 
 #: how narrow a kink may be

@@ -9,7 +9,18 @@ from altheory import semi_smooth
 from altheory.semi_smooth import Constants
 from proofs_check import all_of, chain, claim, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._settings_valleys import KINKED, NARROW, ON, PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley
+from proofs_check.papers.crc._settings_valleys import (
+    KINKED,
+    NARROW,
+    ON,
+    ONE_PIECE,
+    PIECES,
+    RIDGED,
+    SOURCE,
+    VALLEYS,
+    scaled,
+    valley,
+)
 from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 1, eq. (5), and definition 3, eq. (13)"
@@ -68,30 +79,24 @@ def definition1(
     source="own first form of the family, which must not be used",
     reading="slopes bounded in size, p = 0 <= |s'| <= q, with alpha = 2(q - p)",
     expect="refuted",
-    widths=D.positive("k"),
-    first=D.real(),
-    slopes=D.real("k"),
-    height=D.real(),
-    x=D.real(),
+    q=D.interval(0, 4),
+    w=NARROW,
     y=D.real(),
-    dims=PIECES,
-    on="scalar models",
+    on="1 + q|x| with its kink rounded, from the upper side of the kink",
     mutants={"alpha 1.98 q": dict(a=1.98), "alpha 2.5 q": dict(a=2.5)},
 )
-def definition1_unsigned(
-    widths: Tensor, first: Tensor, slopes: Tensor, height: Tensor, x: Tensor, y: Tensor, *, a: float = 2.0
-) -> Relation:
+def definition1_unsigned(q: Tensor, w: Tensor, y: Tensor, *, a: float = 2.0) -> Relation:
     r"""If u is continuously differentiable and $0 \le |u'| \le q$, then $L = u^2$ is $(2q,q^2)$-smooth.
 
     Counterexample: $u = 1+|x|$, its kink rounded over a small width. From $x = 0^+$ to $y = -1/10$: $L(y) = 1.21$, while
     $L+L'h+2|h|+h^2 = 1-0.2+0.2+0.01 = 1.01$.
 
     Notes: slopes of both signs need $\alpha = 2(\max u'-\min u') = 4q$ here; with $0 < p \le |u'|$ the slope keeps its sign and
-    the formula $2(q-p)$ is right (crc.definition1).
+    the formula $2(q-p)$ is right (crc.definition1). The rounding is moved to [0, 2w], with $u = 1$ at its ends.
     """
-    loss = valley(widths, first, slopes, height, 0 * height)
-    here, there = (torch.stack([v, 0 * v], -1) for v in (x, y))
-    q = torch.maximum(torch.abs(loss.profile.lowest), torch.abs(loss.profile.highest))
+    one = torch.ones_like(q)
+    loss = valley(2 * w[:, None], -q, q[:, None], one, 0 * q)
+    here, there = (torch.stack([v, 0 * v], -1) for v in (2 * w, y))
     allowed = semi_smooth.upper_bound(loss.loss(here), loss.gradient(here), there - here, a * q, q * q)
     return leq(loss.loss(there), allowed, names=["L(y)", "L + L'h + 2q sqrt(L) |h| + q^2 h^2"])
 
@@ -102,9 +107,8 @@ def definition1_unsigned(
     source=f"{DEFINITION}; own consequence",
     **VALLEYS,
     x=D.real(),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
-    also_on={"scalar models with a convex kink": KINKED, "valleys with a kinked floor": RIDGED},
     uses=["crc.definition1"],
     mutants={"one percent less": dict(share=0.99), "1.99 for 2": dict(twice=1.99)},
 )

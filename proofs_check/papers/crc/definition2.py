@@ -10,11 +10,11 @@ from torch import Tensor
 from altheory import dynamics
 from proofs_check import chain, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._settings_valleys import KINKED, ON, PIECES, RIDGED, SOURCE, VALLEYS, scaled, valley
+from proofs_check.papers.crc._settings_valleys import KINKED, ON, ONE_PIECE, RIDGED, SOURCE, VALLEYS, scaled, valley
 from proofs_check.relations import Relation
 
 DEFINITION = f"{SOURCE}, definition 2, eq. (6), and definition 4, eq. (14)"
-SMALL = {"n": (1, 3), "m": (1, 2)}
+SMALL = {"n": (1, 2), "m": (1, 1)}
 
 
 @claim(
@@ -54,7 +54,7 @@ def definition2(J: Tensor, e: Tensor, c: Tensor, *, low: float = 4.0, high: floa
     source=f"{DEFINITION}; own construction",
     **VALLEYS,
     x=D.real(),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     also_on={"scalar models with a convex kink": KINKED, "valleys with a kinked floor": RIDGED},
     mutants={"mu one percent larger": dict(low=1.01), "M one percent smaller": dict(high=0.99)},

@@ -13,7 +13,7 @@ from proofs_check import domains as D
 from proofs_check.papers.crc._settings_valleys import (
     AT_THE_KINK,
     ON,
-    PIECES,
+    ONE_PIECE,
     SOURCE,
     VALLEYS,
     loss_is_positive,
@@ -43,7 +43,7 @@ NUMBERS: dict[str, Any] = {
     **VALLEYS,
     x=D.real(),
     gamma=STEP,
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     mutants={"beta one percent smaller": dict(b=0.99), "mu one percent larger": dict(m=1.01)},
 )
@@ -81,7 +81,7 @@ def eq16_as_printed(
     **VALLEYS,
     x=D.real(),
     gamma=STEP,
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     also_on=AT_THE_KINK,
     assumes=[loss_is_positive],
@@ -136,7 +136,7 @@ def eq16(
     height=D.real(),
     x=D.real(),
     gamma=STEP,
-    dims=PIECES,
+    dims=ONE_PIECE,
     on="scalar models with slopes in [0, 1/2]",
     uses=["crc.eq16"],
     mutants={
@@ -201,7 +201,7 @@ def eq16_square(
     **VALLEYS,
     x=D.real(),
     gamma=D.interval(0, 8),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     mutants={"two percent less": dict(share=0.98), "five percent less": dict(share=0.95)},
 )
@@ -240,7 +240,7 @@ def eq16_root_as_printed(
     **VALLEYS,
     x=D.real(),
     gamma=D.interval(0, 8),
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     assumes=[loss_is_positive],
     uses=["crc.eq16", "crc.eq16.square"],

@@ -139,7 +139,7 @@ def lemma2_constants(
     slopes=D.real("k"),
     x=D.real(),
     eta=D.interval(0, 2),
-    dims={"k": (1, 3)},
+    dims=PIECES,
     mutants={"one percent less": dict(share=0.99), "the curvature at the start": dict(everywhere=False)},
 )
 def lemma2_lipschitz(

@@ -55,7 +55,7 @@ def proposition4_as_printed(W: Tensor, V: Tensor, h: Tensor, *, size: float = 1.
     a=D.real("d"),
     b=D.real("d"),
     probe=D.real("d"),
-    dims={"d": (1, 4)},
+    dims={"d": (1, 3)},
     mutants={
         "no D~": dict(kept=0.0),
         "entries at most 0.99": dict(most=0.99),
@@ -98,11 +98,11 @@ def proposition4(a: Tensor, b: Tensor, probe: Tensor, *, kept: float = 1.0, most
     W2=D.real("d", "d"),
     W3=D.real("d", "d"),
     B=D.real(1, "d"),
-    X=D.real("n", "d"),
-    Y=D.real("n", 1),
+    X=D.real(2, "d"),
+    Y=D.real(2, 1),
     eta=D.interval(0, 2),
-    probe=D.real("n", "d"),
-    dims={"d": (1, 2), "n": (1, 2)},
+    probe=D.real(2, "d"),
+    dims={"d": (1, 2)},
     uses=["crc.proposition4"],
     mutants={
         "the layers before the step": dict(after=False),
@@ -131,7 +131,7 @@ def proposition5(
     Proof: $g^l_{t+1}-g^l_t = W^l_t(h^{l-1}_{t+1}-h^{l-1}_t)-\eta(\nabla_{W^l}L_t)h^{l-1}_{t+1}$, proposition 4, and induction.
 
     Notes: an identity for every $\eta$ and every matrix in the place of the gradient. Attacked with L = 3, a squared loss,
-    up to two inputs; both sides are compared through their inner product with a probe.
+    two inputs; both sides are compared through their inner product with a probe.
     """
     weights = [W1, W2, W3]
     gradients = semi_smooth.layer_gradients(weights, B, X, Y)

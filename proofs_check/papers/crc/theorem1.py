@@ -12,7 +12,7 @@ from altheory import semi_smooth
 from altheory.semi_smooth import Valley
 from proofs_check import all_of, chain, claim, leq
 from proofs_check import domains as D
-from proofs_check.papers.crc._settings_valleys import PIECES, SOURCE, scaled, step, valley
+from proofs_check.papers.crc._settings_valleys import ONE_PIECE, PIECES, SOURCE, scaled, step, valley
 from proofs_check.relations import Relation
 
 STATEMENT = f"{SOURCE}, theorem 1, eq. (7)"
@@ -96,7 +96,7 @@ def theorem1(
     source=f"replaces {STATEMENT}",
     sharpens="crc.theorem1",
     **GENTLE,
-    dims=PIECES,
+    dims=ONE_PIECE,
     on=ON,
     uses=["crc.theorem1"],
     mutants={"one percent faster": dict(rate=1.01), "a step ten percent longer": dict(length=1.1)},
