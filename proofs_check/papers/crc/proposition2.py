@@ -99,8 +99,8 @@ def proof(J: Tensor, *, fewer: int = 0, share: float = 1.0) -> Relation:
 )
 def gap(K: Tensor, *, share: float = 1.0, copy: bool = True) -> Relation:
     r"""Let $K'$ be the kernel after $x_i$ is replaced by a copy of $x_j$. For every K, singular or not,
-    $\lambda_{\min}(K)-\lambda_{\min}(K') = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular, that
-    is, if the gradients are linearly independent.
+    $\lambda_{\min}(K)-\lambda_{\min}(K') = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular,
+    that is, if the gradients are linearly independent.
 
     Proof: two equal rows make the kernel singular.
     """
