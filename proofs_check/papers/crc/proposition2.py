@@ -98,9 +98,9 @@ def proof(J: Tensor, *, fewer: int = 0, share: float = 1.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "the last point left out instead": dict(copy=False)},
 )
 def gap(K: Tensor, *, share: float = 1.0, copy: bool = True) -> Relation:
-    r"""For every kernel, singular or not, $\lambda_{\min}(K)-\lambda_{\min}(K\mathrm{\ with\ }x_i\mathrm{\ replaced\ by\ a\
-    copy\ of\ }x_j) = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular, that is, if the
-    gradients are linearly independent.
+    r"""Let $K'$ be the kernel after $x_i$ is replaced by a copy of $x_j$. For every K, singular or not,
+    $\lambda_{\min}(K)-\lambda_{\min}(K') = \lambda_{\min}(K)$. So (10) holds if and only if $K(X_L\cup X_u^*)$ is nonsingular,
+    that is, if the gradients are linearly independent.
 
     Proof: two equal rows make the kernel singular.
     """
