@@ -10,6 +10,7 @@ full kernel of the trained model, $\lambda_{\min}^+$, G = 2, Q = 8; accuracy on 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ SOURCE = "CRC (Kong et al.), section 3.1, figure 1"
 POINTS, NOISE, QUERIED, G, GRID = 100, 0.08, 8, 2, 60
 PLACES = {"pivots well placed": (0.25, 0.75), "pivots at one end": (0.0, 0.05)}
 STRATEGIES = ("pivots alone", "CRC", "random")
-OPTIONS = dict(classes=2, widths=(32, 32), weight=30.0, noise=0.1, steps=300, lr=0.02)
+OPTIONS: dict[str, Any] = dict(classes=2, widths=(32, 32), weight=30.0, noise=0.1, steps=300, lr=0.02)
 
 
 @dataclass(frozen=True)
@@ -113,47 +114,48 @@ def _shown(found: Moons) -> list[Figure | Table]:
     expect="reproduced",
     experiment="crc.figure1",
     seed=D.seed(),
-    mutants={"at least 99.9 percent": dict(least=99.9), "pivots alone at one end": dict(place=1, strategy=0)},
+    mutants={"pivots at one end, no query": dict(place=1, strategy=0), "at most 75 percent": dict(least=0.0, most=75.0)},
 )
-def figure1(seed: Tensor, *, place: int = 0, strategy: int = 1, least: float = 80.0) -> Measurement:
-    r"""From four well placed pivots and eight points queried by CRC, the Pi-model classifies at least 80 percent of other points
-    of the two moons rightly.
+def figure1(seed: Tensor, *, place: int = 0, strategy: int = 1, least: float = 80.0, most: float = 100.0) -> Measurement:
+    r"""From four well placed pivots and eight points queried by CRC, the Pi-model classifies at least 80 percent of other
+    points of the two moons rightly.
     """
     found = moons(seed)
-    return measurement(found.accuracy[:, place, strategy], expect=(least, 100.0), show=_shown(found))
+    return measurement(found.accuracy[:, place, strategy], expect=(least, most), show=_shown(found))
 
 
 @claim(
-    id="crc.figure1.gain",
-    title="Figure 1: CRC's query makes the boundary",
+    id="crc.figure1.pivots",
+    title="Figure 1 needs no query",
     source=SOURCE,
-    reading="pivots well placed; at least 5 percent more than from the pivots alone",
-    expect="not-reproduced",
+    reading="pivots well placed, before any query; accuracy of at least 85 percent",
+    expect="reproduced",
     experiment="crc.figure1",
     seed=D.seed(),
-    mutants={"at least 7 percent": dict(least=7.0), "at least 10 percent": dict(least=10.0)},
+    mutants={"pivots at one end": dict(place=1), "at most 75 percent": dict(least=0.0, most=75.0)},
 )
-def figure1_gain(seed: Tensor, *, least: float = 5.0) -> Measurement:
-    r"""The eight points queried by CRC raise the Pi-model's accuracy by at least 5 percent over that from the four pivots.
+def figure1_pivots(seed: Tensor, *, place: int = 0, least: float = 85.0, most: float = 100.0) -> Measurement:
+    r"""From the four well placed pivots alone the Pi-model classifies at least 85 percent of other points of the two moons
+    rightly.
 
-    Notes: not reproduced: the pivots and the consistency alone have 97 percent, so the figure says nothing about the query.
+    Notes: about 96 percent: pivots and consistency draw the boundary, so the figure says nothing about CRC.
     """
     found = moons(seed)
-    return measurement(found.accuracy[:, 0, 1] - found.accuracy[:, 0, 0], expect=(least, 100.0), show=_shown(found))
+    return measurement(found.accuracy[:, place, 0], expect=(least, most), show=_shown(found))
 
 
 @claim(
     id="crc.figure1.random",
     title="Figure 1: CRC's query is better than a random one",
     source=SOURCE,
-    reading="pivots well placed; at least 5 percent more than after random queries",
+    reading="pivots well placed; at least 8 percent more than after random queries",
     expect="not-reproduced",
     experiment="crc.figure1",
     seed=D.seed(),
-    mutants={"at least 7 percent": dict(least=7.0), "at least 10 percent": dict(least=10.0)},
+    mutants={"at least 10 percent": dict(least=10.0), "at least 15 percent": dict(least=15.0)},
 )
-def figure1_random(seed: Tensor, *, least: float = 5.0) -> Measurement:
-    r"""With well placed pivots, the accuracy after CRC's query is at least 5 percent above that after a random query.
+def figure1_random(seed: Tensor, *, least: float = 8.0) -> Measurement:
+    r"""With well placed pivots, the accuracy after CRC's query is at least 8 percent above that after a random query.
 
     Notes: not reproduced: there is nothing left to gain. With both pivots of a moon at one end (the second row of the table)
     there is, and the results vary too much from seed to seed to tell the two apart.

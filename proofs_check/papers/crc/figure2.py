@@ -71,8 +71,8 @@ def _shown(found: tuple[Tensor, Tensor]) -> list[Figure]:
     mutants={"above 0.999": dict(least=0.999), "128 neurons": dict(width=128)},
 )
 def figure2(x: Tensor, seed: Tensor, *, width: int = 8192, least: float = 0.8) -> Measurement:
-    r"""For two networks of 8192 neurons, the $\lambda_{\min}$ of 40 candidates are ordered alike: Spearman's correlation is above
-    0.8.
+    r"""For two networks of 8192 neurons, the $\lambda_{\min}$ of 40 candidates are ordered alike: Spearman's correlation is
+    above 0.8.
 
     Notes: the kernel concentrates, with deviations like one over the square root of the width.
     """
@@ -92,8 +92,8 @@ def figure2(x: Tensor, seed: Tensor, *, width: int = 8192, least: float = 0.8) -
     mutants={"128 neurons": dict(width=128), "above 0.9": dict(least=0.9)},
 )
 def figure2_narrow(x: Tensor, seed: Tensor, *, width: int = 32, least: float = 0.8) -> Measurement:
-    r"""For two networks of 32 neurons, the $\lambda_{\min}$ of 40 candidates are ordered alike: Spearman's correlation is above
-    0.8.
+    r"""For two networks of 32 neurons, the $\lambda_{\min}$ of 40 candidates are ordered alike: Spearman's correlation is
+    above 0.8.
 
     Notes: not reproduced: much of the score is the seed's, and no property of the data.
     """

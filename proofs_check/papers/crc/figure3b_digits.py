@@ -46,12 +46,13 @@ def _shown(found: Tensor) -> list[Figure]:
         "As in the paper: the distribution goes towards 0.",
         "Beyond 128 points the last layer's kernel is singular, and its smallest positive eigenvalue rises with every point.",
     )
+    places = [n for n in LABELLED for _ in range(GROUPS)]
     return [
         Figure(
             name, "labelled digits", "score of labelled digits and a group of 10",
             [
                 Series("mean of a seed's candidates", LABELLED, found[:, i].mean(-1)),
-                Series("candidates of one seed", [n for n in LABELLED for _ in range(GROUPS)], found[0, i].flatten(), dots=True),
+                Series("candidates of one seed", places, found[0, i].flatten(), dots=True),
             ],
             log_y=True, note=note,
         )
@@ -84,7 +85,7 @@ def figure3b_digits(x: Tensor, seed: Tensor, *, least: float = 0.0, most: float 
     id="crc.figure3b.digits.positive",
     title="Figure 3(b) under the score of algorithm 1",
     source=SOURCE,
-    reading="lambda_min+ of a last layer of 128 neurons; at most half with 400 labelled digits of what it is with 118 (in the log)",
+    reading="lambda_min+ of a last layer of 128 neurons; at most half with 400 labelled of what it is with 118 (in the log)",
     expect="not-reproduced",
     experiment="crc.figure3b",
     x=ROWS,
