@@ -47,6 +47,21 @@ def smallest_eigenvalue(K: Float[ArrayLike, "*batch n n"]) -> Float[Tensor, "*ba
     return torch.linalg.eigvalsh(_kernel("K", K))[..., 0]
 
 
+def eigenvalues(K: Float[ArrayLike, "*batch n n"], *, rtol: float | None = None) -> Float[Tensor, "*batch n"]:
+    r"""All eigenvalues, ascending; those that are zero by the rank rule of `smallest_positive_eigenvalue` are exactly 0.
+
+    Arguments and errors as there.
+
+    Returns:
+        (..., n).
+    """
+    kernel = _kernel("K", K)
+    values = torch.linalg.eigvalsh(kernel)
+    if is_exact(kernel):
+        return values
+    return torch.where(values > _threshold(kernel, values, rtol), values, 0)
+
+
 def smallest_positive_eigenvalue(K: Float[ArrayLike, "*batch n n"], *, rtol: float | None = None) -> Float[Tensor, "*batch"]:
     r"""$\lambda_{\min}^+(K)$: the smallest eigenvalue that is not zero by the rank rule, and 0 for K = 0.
 
@@ -66,18 +81,14 @@ def smallest_positive_eigenvalue(K: Float[ArrayLike, "*batch n n"], *, rtol: flo
     Raises:
         InputError: As `smallest_eigenvalue`; an eigenvalue is negative beyond rounding and rtol; rtol is no such number.
     """
-    kernel = _kernel("K", K)
-    eigenvalues = torch.linalg.eigvalsh(kernel)
-    top = torch.amax(eigenvalues, -1)[..., None]
-    positive = eigenvalues > (0 if is_exact(kernel) else _threshold(kernel, eigenvalues, rtol))
-    return torch.amin(torch.where(positive, eigenvalues, top), -1)
+    values = eigenvalues(K, rtol=rtol)
+    top = torch.amax(values, -1)[..., None]
+    return torch.amin(torch.where(values > 0, values, top), -1)
 
 
 def numerical_rank(K: Float[ArrayLike, "*batch n n"], *, rtol: float | None = None) -> Int[Tensor, "*batch"]:
     """How many eigenvalues are positive by the rank rule of `smallest_positive_eigenvalue`, (...,) int64; same arguments."""
-    kernel = _kernel("K", K)
-    eigenvalues = torch.linalg.eigvalsh(kernel)
-    return (eigenvalues > (0 if is_exact(kernel) else _threshold(kernel, eigenvalues, rtol))).sum(-1)
+    return (eigenvalues(K, rtol=rtol) > 0).sum(-1)
 
 
 def condition_number(K: Float[ArrayLike, "*batch n n"]) -> Float[Tensor, "*batch"]:
@@ -95,8 +106,8 @@ def condition_number(K: Float[ArrayLike, "*batch n n"]) -> Float[Tensor, "*batch
         InputError: As `smallest_eigenvalue`.
     """
     kernel = _kernel("K", K)
-    eigenvalues = torch.linalg.eigvalsh(kernel)
-    low, high = eigenvalues[..., 0], eigenvalues[..., -1]
+    values = torch.linalg.eigvalsh(kernel)
+    low, high = values[..., 0], values[..., -1]
     if is_exact(kernel):
         return high / low
     return torch.where(low > 0, high / torch.where(low > 0, low, 1), torch.inf)
@@ -207,8 +218,8 @@ def bordered_smallest(
     _kernel("K", kernel)
     shape = (*kernel.shape[:-1], columns.shape[-1] if columns.ndim else 0)
     _fits(kernel, columns, corners, shape, (*shape[:-2], shape[-1]))
-    eigenvalues, vectors = torch.linalg.eigh(kernel)
-    return secular_smallest(eigenvalues, vectors.mT @ columns, corners)
+    values, vectors = torch.linalg.eigh(kernel)
+    return secular_smallest(values, vectors.mT @ columns, corners)
 
 
 def secular_smallest(
@@ -327,17 +338,17 @@ def _kernel(name: str, K: Any) -> Any:
     return kernel
 
 
-def _threshold(kernel: Tensor, eigenvalues: Tensor, rtol: float | None) -> Tensor:
+def _threshold(kernel: Tensor, values: Tensor, rtol: float | None) -> Tensor:
     """The largest value that counts as zero, (..., 1); refuses what is negative beyond it."""
     if rtol is not None and not 0 <= rtol < 1:
         raise InputError(f"`rtol` is {rtol!r} but a number from 0 to below 1 is wanted; pass None for the usual rule.")
     with torch.no_grad():
         rounding = kernel.shape[-1] * torch.finfo(kernel.dtype).eps
-        top = eigenvalues.abs().amax(-1, keepdim=True)
-        bad = eigenvalues[..., 0] < -max(100 * rounding, rtol or 0) * top[..., 0]
+        top = values.abs().amax(-1, keepdim=True)
+        bad = values[..., 0] < -max(100 * rounding, rtol or 0) * top[..., 0]
         if bool(bad.any()):
             raise InputError(
-                f"`K` has a negative eigenvalue {float(eigenvalues[..., 0][bad].min()):.3g}{member(bad)} but a positive "
+                f"`K` has a negative eigenvalue {float(values[..., 0][bad].min()):.3g}{member(bad)} but a positive "
                 "semidefinite matrix is wanted; pass a kernel matrix."
             )
         return (rounding if rtol is None else rtol) * top

@@ -32,25 +32,27 @@ class Budget:
     starts: int = 0
     #: steps of Adam
     steps: int = 0
+    #: whether a mutant that one attack killed is put to the attacks after it, to learn which of them see it
+    every_attack: bool = False
 
     def __str__(self) -> str:
         return self.name
 
 
 BUDGETS = {
-    "quick": Budget("quick", combinations=600, batches=6, batch=512, examples=20, climbs=3, starts=8, steps=24),
+    "quick": Budget("quick", combinations=400, batches=4, batch=512, examples=12, climbs=3, starts=8, steps=24),
     "standard": Budget(
         "standard",
-        combinations=10_000,
-        batches=100,
-        batch=2_048,
-        trials=4_000,
+        combinations=2_000,
+        batches=16,
+        batch=1_024,
+        trials=2_000,
         seeds=10,
-        searched=4,
-        examples=400,
-        climbs=8,
-        starts=32,
-        steps=150,
+        searched=2,
+        examples=40,
+        climbs=5,
+        starts=16,
+        steps=60,
     ),
     "deep": Budget(
         "deep",
@@ -64,6 +66,7 @@ BUDGETS = {
         climbs=16,
         starts=128,
         steps=400,
+        every_attack=True,
     ),
 }
 

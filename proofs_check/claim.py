@@ -7,6 +7,7 @@ This module imports nothing heavy.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -230,7 +231,19 @@ def _settings(
                     f"claim {id} got {domain!r} as the domain of {name!r}; give a domain from proofs_check.domains, such "
                     "as D.real('n')."
                 )
+        _check_apart(id, setting)
     return tuple(settings)
+
+
+def _check_apart(id: str, setting: Setting) -> None:
+    """Refuse one domain object for two arguments: they would be equal in every instance."""
+    owner: dict[int, str] = {}
+    for name, domain in setting.arguments.items():
+        if (other := owner.setdefault(builtins.id(domain), name)) != name:
+            raise BadInput(
+                f"claim {id} gives {other!r} and {name!r} one domain object, so they would be equal in every instance; write "
+                "the domain twice, once for each."
+            )
 
 
 def _dims(id: str, settings: tuple[Setting, ...], given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from proofs_check.claim import Claim
 from proofs_check.errors import ClaimFault
-from proofs_check.instances import Batch, Place, draw_random
+from proofs_check.instances import Batch, Place, draw_random, float64_default
 from proofs_check.relations import Relation
 
 
@@ -145,7 +146,8 @@ def _call(function: Callable[..., Any], values: Mapping[str, Tensor], constants:
     try:
         # copies: a body that works in place must not move the instance it is judged on
         wanted = named(function, values, constants)
-        return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in wanted.items()})
+        with float64_default():
+            return function(**{name: v.clone() if isinstance(v, Tensor) else v for name, v in wanted.items()})
     except ClaimFault:
         raise
     except Exception as fault:  # whatever a stranger's code raises becomes this one claim's error
@@ -156,11 +158,16 @@ def _call(function: Callable[..., Any], values: Mapping[str, Tensor], constants:
 
 def named(function: Callable[..., Any], values: Mapping[str, Any], constants: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments and constants that the function names (all of them if it takes ``**kwargs``)."""
-    parameters = inspect.signature(function).parameters.values()
+    names = _parameters(function)
     everything = {**values, **constants}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return everything
-    return {p.name: everything[p.name] for p in parameters if p.name in everything}
+    return everything if names is None else {name: everything[name] for name in names if name in everything}
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """The names of its parameters; None for a function with ``**kwargs``."""
+    parameters = inspect.signature(function).parameters.values()
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
 
 
 def _line(fault: Exception, function: Callable[..., Any]) -> str:

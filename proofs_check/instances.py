@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,17 @@ from proofs_check.errors import ClaimFault
 
 if TYPE_CHECKING:
     from altheory.data import Dataset
+
+
+@contextmanager
+def float64_default() -> Iterator[None]:
+    """Numbers without a dtype of their own are float64 inside: in torch, 2 / n is float32 for an integer tensor n."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,8 @@ def _build(node: Domain, values: list[Tensor], draw: Draw, batch: int) -> Tensor
     if not all(isinstance(value, Tensor) for value in values):
         return node.build(values, draw)  # an exact run: its own driver names what it cannot do
     try:
-        made = node.build(values, draw)
+        with float64_default():
+            made = node.build(values, draw)
     except Exception as fault:
         first = (str(fault).strip().splitlines() or ["no message"])[0]
         raise ClaimFault(f"the domain {node.describe()!r} failed: {type(fault).__name__}: {first}") from fault

@@ -62,9 +62,12 @@ class Landscape:
         self.upper = torch.cat([empty, *[chart.upper for chart in continuous]]).to(place.device)
         log = [torch.full_like(chart.lower, float(chart.logarithmic)) for chart in continuous]
         self.logarithmic = torch.cat([empty, *log]).to(place.device).bool()
+        self._onto = _Onto(self.lower, self.upper, self.logarithmic)
         self.k = len(self.lower)
         #: how many links the relation has; known once a point inside the assumptions has been evaluated
         self.links = 1
+        #: whether all of them are equations; known from then on too
+        self.identities = False
 
     def random(self, batch: int) -> Points:
         """Random members' coordinates where they have some, else a random point of the box."""
@@ -103,13 +106,12 @@ class Landscape:
     # the smooth map of R^k onto the box, and back
 
     def _box(self, z: Tensor, chart: Chart) -> Tensor:
-        return _onto(
-            z, chart.lower.to(z.device), chart.upper.to(z.device), torch.full_like(chart.lower, chart.logarithmic).bool()
-        )
+        log = torch.full_like(chart.lower, chart.logarithmic).bool()
+        return _Onto(chart.lower.to(z.device), chart.upper.to(z.device), log)(z)
 
     def smooth(self, z: Tensor) -> Tensor:
         """Coordinates of unconstrained parameters."""
-        return _onto(z, self.lower, self.upper, self.logarithmic)
+        return self._onto(z)
 
     def unsmooth(self, c: Tensor) -> Tensor:
         """Parameters of coordinates, a little inside the ends, where the map has a slope."""
@@ -165,7 +167,7 @@ class Landscape:
             return torch.full((self.links, len(batch)), -torch.inf, dtype=torch.float64, device=self.draw.device)
         relation = evaluate(self.claim, batch.rows(rows), probing=True, grad=grad)
         found = torch.stack([measure(link) for link in relation.links])
-        self.links = len(found)
+        self.links, self.identities = len(found), all(link.op == "==" for link in relation.links)
         found = torch.where(found.isfinite(), found, -torch.inf)
         if len(rows) == len(batch):
             return found
@@ -186,12 +188,33 @@ def surrogate(link: Link) -> Tensor:
     return torch.where(positive, log, (a - b) / safe)
 
 
-def _onto(z: Tensor, lower: Tensor, upper: Tensor, logarithmic: Tensor) -> Tensor:
-    both = lower.isfinite() & upper.isfinite()
-    share = (1 + torch.sin(z)) / 2
-    lo, hi = torch.where(lower.isfinite(), lower, 0.0), torch.where(upper.isfinite(), upper, 1.0)
-    log = both & logarithmic & (lower > 0)
-    ratio = torch.where(log, hi / torch.where(log, lo, 1.0), 1.0)
-    boxed = torch.where(log, lo * ratio**share, lo + (hi - lo) * torch.where(both & logarithmic & ~log, share**4, share))
-    one_end = torch.where(lower.isfinite(), lo + z * z, z)
-    return torch.minimum(torch.maximum(torch.where(both, boxed, one_end), lower), upper)
+class _Onto:
+    """The smooth map of R^k onto a box; what does not depend on the point is worked out once."""
+
+    def __init__(self, lower: Tensor, upper: Tensor, logarithmic: Tensor) -> None:
+        self.lower, self.upper = lower, upper
+        self.both = lower.isfinite() & upper.isfinite()
+        self.lo, hi = torch.where(lower.isfinite(), lower, 0.0), torch.where(upper.isfinite(), upper, 1.0)
+        self.width = hi - self.lo
+        self.log = self.both & logarithmic & (lower > 0)
+        self.ratio = torch.where(self.log, hi / torch.where(self.log, self.lo, 1.0), 1.0)
+        self.steep = self.both & logarithmic & ~self.log
+        self.half = lower.isfinite()
+        self.any_log, self.any_steep = bool(self.log.any()), bool(self.steep.any())
+        self.all_both, self.any_both = bool(self.both.all()), bool(self.both.any())
+
+    def __call__(self, z: Tensor) -> Tensor:
+        if self.any_both:
+            share = (1 + torch.sin(z)) / 2
+            linear = torch.where(self.steep, share**4, share) if self.any_steep else share
+            boxed = self.lo + self.width * linear
+            if self.any_log:
+                boxed = torch.where(self.log, self.lo * self.ratio**share, boxed)
+            if not self.all_both:
+                boxed = torch.where(self.both, boxed, self._one_end(z))
+        else:
+            boxed = self._one_end(z)
+        return torch.minimum(torch.maximum(boxed, self.lower), self.upper)
+
+    def _one_end(self, z: Tensor) -> Tensor:
+        return torch.where(self.half, self.lo + z * z, z)

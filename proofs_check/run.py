@@ -134,7 +134,7 @@ def check(claim: Claim, *, budget: str = "quick", seed: int = 0, device: str = "
 
 
 def _try_mutant(claim: Claim, name: str, place: Place, budget: Budget) -> MutantResult:
-    """Put every attack on a mutant until it kills; a setting is visited only while no attack killed on an earlier one."""
+    """Attack a mutant until it dies, setting after setting; the deep budget tries every attack on the setting where it dies."""
     mutant = claim.mutant(name)
     told = MutantResult(_change(claim.mutants[name]))
     try:
@@ -263,9 +263,29 @@ def _results(todo: list[Address], plan: Plan, workers: int) -> Iterator[tuple[di
         return
     import joblib
 
-    jobs: Iterable[Any] = (joblib.delayed(_work)(address, plan) for address in todo)
+    groups = _groups(todo)
+    jobs: Iterable[Any] = (joblib.delayed(_work_together)(group, plan) for group in groups)
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from joblib.Parallel(n_jobs=min(workers, len(todo)), return_as="generator_unordered")(jobs)
+        for found in joblib.Parallel(n_jobs=min(workers, len(groups)), return_as="generator_unordered")(jobs):
+            yield from found
+
+
+def _groups(todo: list[Address]) -> list[list[Address]]:
+    """What one process does at a time: the claims about one experiment (run once for all of them, the longest jobs first), then
+    single claims."""
+    experiments: dict[str, list[Address]] = {}
+    alone = []
+    for address in todo:
+        experiment = address.load().experiment
+        if experiment:
+            experiments.setdefault(experiment, []).append(address)
+        else:
+            alone.append([address])
+    return [*experiments.values(), *alone]
+
+
+def _work_together(addresses: list[Address], plan: Plan) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+    return [_work(address, plan) for address in addresses]
 
 
 def default_workers() -> int:

@@ -11,7 +11,8 @@ never needs the whole matrix.
 """
 
 from altheory.acquisition._crc import CRC, GreedyCRC
+from altheory.acquisition._lookahead import EER, EMOC, MLMOC, SequentialMLMOC
 from altheory.acquisition._query import Query, attained
 from altheory.acquisition._random import Random
 
-__all__ = ["CRC", "GreedyCRC", "Query", "Random", "attained"]
+__all__ = ["CRC", "EER", "EMOC", "MLMOC", "GreedyCRC", "Query", "Random", "SequentialMLMOC", "attained"]

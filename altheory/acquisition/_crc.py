@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: bytes of group kernels, and of candidates' columns, held at once
 BYTES = 1 << 26
+#: candidates whose secular equations are solved together, in the order of their bounds
+TOGETHER = 128
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,11 @@ class CRC:
 class GreedyCRC:
     r"""The greedy solution of eq. (9): add the point with the best score, Q times.
 
-    With `secular`, each step decomposes the present kernel once and reads the $\lambda_{\min}$ of every candidate off the
-    secular equation (`altheory.conditioning.secular_smallest`), $O(n^2)$ a candidate: Q eigendecompositions for the query.
-    Without, every candidate is decomposed, $\sum_{q<Q}(U-q)$ times, the "O(UQ)" of the paper; the choices are the same.
+    With `secular`, each step decomposes the present kernel once and reads the $\lambda_{\min}$ of a candidate off the secular
+    equation (`altheory.conditioning.secular_smallest`), $O(n^2)$ a candidate: Q eigendecompositions for the query. A
+    candidate's value only falls as points are added, so its last known value is a bound, and candidates whose bound is below
+    the best value of this step are not looked at. Without, every candidate is decomposed, $\sum_{q<Q}(U-q)$ times, the "O(UQ)"
+    of the paper; the choices are the same.
 
     Ties go to the candidate that comes first in the pool; so does everything once $\lambda_{\min}$ has reached 0.
 
@@ -147,31 +151,40 @@ class GreedyCRC:
         wanted = check_integer("count", count)
         if wanted > len(free):
             raise InputError(f"`count` is {wanted} but the pool has {len(free)} points; ask for at most that many.")
+        own = reader.block(free[:, None], free[:, None])[:, 0, 0]
+        bounds = own  # a set's score is at most that of each of its points alone
         chosen: list[Tensor] = []
         reached: list[Tensor] = []
         decompositions = 0
         for _ in range(wanted):
-            scores, spent = (self._by_secular if self.secular else self._by_decomposition)(reader, have, free)
-            best = int(torch.argmax(scores))  # the first of equals
+            if self.secular:
+                scores, spent = self._by_secular(reader, have, free, own, bounds)
+                bounds = torch.minimum(bounds, scores.nan_to_num(torch.inf))
+            else:
+                scores, spent = self._by_decomposition(reader, have, free)
+            best = int(torch.argmax(scores.nan_to_num(-torch.inf)))  # the first of equals
             chosen.append(free[best])
             reached.append(scores[best])
             decompositions += spent
             have = torch.cat([have, free[best : best + 1]])
-            free = torch.cat([free[:best], free[best + 1 :]])
+            free, own, bounds = (torch.cat([x[:best], x[best + 1 :]]) for x in (free, own, bounds))
         return Query(torch.stack(chosen), torch.stack(reached), (), decompositions)
 
-    def _by_secular(self, reader: BlockReader, have: Tensor, free: Tensor) -> tuple[Tensor, int]:
-        """The smallest eigenvalue with each candidate, from one decomposition."""
-        batch = max(1, BYTES // (8 * max(1, len(have))))
-        found = []
-        eigenvalues, vectors = torch.linalg.eigh(reader.block(have, have)) if len(have) else (None, None)
-        for some in torch.split(free, batch):
-            own = reader.block(some[:, None], some[:, None])[:, 0, 0]
-            if eigenvalues is None or vectors is None:
-                found.append(own)
-            else:
-                found.append(secular_smallest(eigenvalues, vectors.mT @ reader.block(have, some), own))
-        return torch.cat(found), int(len(have) > 0)
+    def _by_secular(self, reader: BlockReader, have: Tensor, free: Tensor, own: Tensor, bounds: Tensor) -> tuple[Tensor, int]:
+        """The smallest eigenvalue with each candidate, from one decomposition; NaN for those that cannot be the best."""
+        if not len(have):
+            return own, 0
+        eigenvalues, vectors = torch.linalg.eigh(reader.block(have, have))
+        scores = torch.full_like(own, torch.nan)
+        rounding = 1e3 * torch.finfo(own.dtype).eps * torch.maximum(eigenvalues.abs().amax(), own.abs().amax())
+        best = torch.full_like(rounding, -torch.inf)
+        together = max(1, min(TOGETHER, BYTES // (8 * len(have))))
+        for some in torch.split(torch.argsort(bounds, descending=True, stable=True), together):
+            if bounds[some[0]] < best - rounding:
+                break
+            scores[some] = secular_smallest(eigenvalues, vectors.mT @ reader.block(have, free[some.cpu()]), own[some])
+            best = torch.maximum(best, scores[some].amax())
+        return scores, 1
 
     def _by_decomposition(self, reader: BlockReader, have: Tensor, free: Tensor) -> tuple[Tensor, int]:
         """The score with each candidate, every one decomposed."""

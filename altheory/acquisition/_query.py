@@ -31,7 +31,9 @@ class Query:
 
     Attributes:
         chosen: (Q,) int64, the row numbers to label, in the order in which they were chosen.
-        scores: What was compared: a score for each group (`CRC`), the score after each addition (`GreedyCRC`), none (`Random`).
+        scores: What was compared: a score for each group (`CRC`), the score after each addition (`GreedyCRC`),
+            of every point of the pool (`MLMOC`, `EMOC`, `EER`), of each point when it was chosen (`SequentialMLMOC`), none
+            (`Random`).
         groups: The row numbers of every group that was scored, in order (`CRC`).
         eigendecompositions: How many matrices were decomposed.
     """

@@ -78,7 +78,7 @@ def check_kernel(name: str, kernel: Any, like: tuple[str, Tensor] | None = None)
 
 def squared_descent(theta: Tensor, u: Tensor, lr: float, at: Tensor, steps: int, pulls: bool) -> States:
     """Descent on the squared loss from u = f_0 - Y, at the steps `at` and at `steps`; outputs are residuals."""
-    eigenvalues, vectors = _eigen(theta)
+    eigenvalues, vectors = eigen(theta)
     x = lr * eigenvalues
     t = torch.cat([at, torch.tensor([steps])]).to(theta.device)
 
@@ -88,12 +88,12 @@ def squared_descent(theta: Tensor, u: Tensor, lr: float, at: Tensor, steps: int,
         near = -torch.expm1(t * torch.log1p(-torch.where(small, x, 0)))
         return lr * torch.where(small, near, 1 - decay) / torch.where(x == 0, 1, x)
 
-    return _solved(vectors, u, t, lambda t: _power(x, t), area, pulls)
+    return _solved(vectors, u, t, lambda t: power(x, t), area, pulls)
 
 
 def squared_flow(theta: Tensor, u: Tensor, times: Tensor, pulls: bool) -> States:
     """Gradient flow on the squared loss from u = f_0 - Y at the times; outputs are residuals."""
-    eigenvalues, vectors = _eigen(theta)
+    eigenvalues, vectors = eigen(theta)
     t = torch.cat([times, times[-1:]])
 
     def area(decay: Tensor, t: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ def _solved(
     return States(residuals, kept, vectors @ (areas[..., -1, :, :] * coordinates[..., 0, :, :]))
 
 
-def _eigen(theta: Tensor) -> tuple[Tensor, Tensor]:
+def eigen(theta: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues, those within rounding of 0 as 0, and eigenvectors.
 
     Raises:
@@ -198,7 +198,7 @@ def _eigen(theta: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(eigenvalues <= rounding * top, 0, eigenvalues), vectors
 
 
-def _power(x: Tensor, t: Tensor) -> Tensor:
+def power(x: Tensor, t: Tensor | int) -> Tensor:
     r"""$(1-x)^t$ for integers t, with the rounding error of 1 - x put back (as in `altheory.spectra`)."""
     base = 1 - x
     shift = base - 1

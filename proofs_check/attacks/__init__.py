@@ -25,7 +25,7 @@ def attack_setting(
         place: seed, device and data.
         budget: how much work; the searching attacks visit the first `budget.searched` settings only.
         variant: the mutant's name, so that it draws instances of its own.
-        until_killed: end each attack at its first violation that stands.
+        until_killed: end at the first violation that stands; the attacks after it are tried too where the budget says so.
 
     Raises:
         ClaimFault: the body failed on some instance.
@@ -41,6 +41,8 @@ def attack_setting(
             if until_killed and examiner.violated:
                 break
         found.append(examiner.close())
+        if until_killed and examiner.violated and not budget.every_attack:
+            break
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -142,7 +143,9 @@ def _coordinates(chart: Chart) -> SearchStrategy[list[float]]:
     return draw_list()
 
 
+@cache
 def _value(low: float, high: float) -> SearchStrategy[float]:
+    """A number of the range: an end, a simple rational, or any float."""
     from hypothesis import strategies as st
 
     simple = [float(x) for x in simple_rationals() if low <= x <= high and abs(x) <= 100]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 import torch
 from flint import arb
 
-from proofs_check.conclude import conclude
 from proofs_check.confirm import confirm_point
 from proofs_check.domains import Draw, walk
 from proofs_check.evaluate import admissible, evaluate
@@ -144,34 +139,6 @@ def test_derived_domains_name_arguments_that_exist():
             for domain in setting.arguments.values():
                 named = [parent for node in walk(domain) for parent in node.parents() if isinstance(parent, str)]
                 assert set(named) <= set(setting.arguments)
-
-
-@pytest.mark.parametrize("id", [id for id in EXACT if CLAIMS[id].expect == "refuted"])
-def test_the_witness_of_a_false_claim_replays_without_torch(id, tmp_path):
-    from proofs_check.attacks import attack_setting
-    from proofs_check.budget import Budget
-    from proofs_check.record import witness_file
-    from proofs_check.verdict import Result
-
-    claim = CLAIMS[id]
-    result = Result(claim)
-    little = Budget("little", combinations=200, batches=4, batch=256)
-    for setting in claim.settings:
-        result.evidence += attack_setting(claim, setting, PLACE, little)
-    result.conclusion = conclude(claim, result.evidence, PLACE)
-    assert result.verdict == "refuted", result.reason()
-    path = tmp_path / "witness.json"
-    path.write_text(json.dumps(witness_file(result)))
-    program = f"import sys; sys.modules['torch'] = None\nfrom proofs_check.cli import main\nmain(['replay', {str(path)!r}])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "violated" in done.stdout
-    content = json.loads(path.read_text())
-    content["links"][0]["status"] = "strict" if content["links"][0]["status"] != "strict" else "violated"
-    path.write_text(json.dumps(content))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "DISAGREES" in done.stdout
 
 
 @pytest.mark.parametrize("id", EXACT)

@@ -6,9 +6,11 @@ import pytest
 import torch
 from claim_tools import made
 
-from proofs_check import claim, leq
+from proofs_check import claim, eq, leq
 from proofs_check import domains as D
 from proofs_check.errors import BadInput
+from proofs_check.evaluate import evaluate
+from proofs_check.instances import Place, draw_random
 
 
 def body(x, y, *, c=1.0):
@@ -152,3 +154,23 @@ def test_a_further_setting_changes_only_what_it_names():
     here, there = subject.settings
     assert (here.name, there.name) == ("declared domain", "elsewhere")
     assert there.arguments == {"x": other, "y": here.arguments["y"]}
+
+
+def test_one_domain_object_for_two_arguments_is_refused():
+    shared = D.real("n")
+    with pytest.raises(BadInput, match="'x' and 'y' one domain object"):
+
+        @claim(source="a test", id="own.shared", x=shared, y=shared)
+        def body(x, y):
+            """Every two vectors are equal: true of what would be drawn, and false."""
+            return eq((x - y).abs().sum(-1), 0.0)
+
+
+def test_a_number_divided_by_an_integer_argument_is_float64():
+    @claim(source="a test", id="own.third", n=D.integer(3, 3))
+    def body(n):
+        """A third is a third; in float32 it is off by 1e-8."""
+        return eq(1 / n, torch.full(n.shape, 1 / 3, dtype=torch.float64))
+
+    third = evaluate(body, draw_random(body, body.settings[0], Place(), Place().generator("third"), 4)).links[0]
+    assert torch.equal(third.lhs, third.rhs)

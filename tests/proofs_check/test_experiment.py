@@ -7,6 +7,8 @@ import torch
 from proofs_check import check, claim, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
+from proofs_check.registry import Address
+from proofs_check.run import _groups
 
 
 def test_a_result_is_kept_by_the_content_of_the_arguments():
@@ -48,3 +50,11 @@ def test_claims_of_one_experiment_and_their_mutants_see_the_same_draws():
     assert full["first"] == full["second"]
     assert len(full["alone"]) == 2  # the claim and its mutant draw for themselves
     assert not full["alone"] & full["first"]
+
+
+def test_one_process_takes_all_claims_of_an_experiment_and_none_is_lost():
+    ids = ["dynamical.figure5", "dynamical.eq8", "dynamical.figure2", "dynamical.figure5.random", "dynamical.theorem1"]
+    groups = _groups([Address(id) for id in ids])
+    assert sorted(a.id for group in groups for a in group) == sorted(ids)
+    assert [a.id for a in groups[0]] == ["dynamical.figure5", "dynamical.figure5.random"]
+    assert all(len(group) == 1 for group in groups[1:])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 import torch
 from claim_tools import HOLDS, QUICK, VIOLATED, numbers, without_times
@@ -49,6 +53,35 @@ def test_the_reported_witness_violates_the_claim(registry_run, id):
     got, told = [float(link.lhs[0]), float(link.rhs[0])], numbers([witness["lhs"], witness["rhs"]])
     assert got == pytest.approx(told, rel=1e-6, abs=1e-9 * max(map(abs, told)))
     assert told[0] > told[1] if link.op == "<=" else told[0] != told[1]
+
+
+REPLAYS = """
+import json, pathlib, sys
+sys.modules["torch"] = None  # an import of it fails
+from proofs_check.replay import load, replay
+found = {}
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
+    if not json.loads(path.read_text())["confirmed"]:
+        continue
+    witness = load(path)
+    plain = replay(witness)
+    first = witness["links"][0]
+    first["status"] = "strict" if first["status"] != "strict" else "violated"
+    found[witness["id"]] = [plain.disagreements, any("violated" in line for line in plain.lines), replay(witness).disagreements]
+print(json.dumps(found))
+"""
+
+
+def test_every_witness_replays_without_torch_and_a_forged_one_does_not(registry_run):
+    done = subprocess.run(
+        [sys.executable, "-c", REPLAYS, str(registry_run.out / "witness")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    replays = json.loads(done.stdout)
+    assert set(FALSE) <= set(replays)
+    assert not {id: wrong for id, (wrong, _, _) in replays.items() if wrong}
+    assert not [id for id in FALSE if not replays[id][1]]
+    assert not [id for id, (_, _, forged) in replays.items() if not forged]
 
 
 def test_another_run_in_one_process_gives_the_same_records(registry_run, tmp_path):

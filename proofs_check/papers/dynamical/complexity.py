@@ -57,7 +57,7 @@ def constant(scores: Tensor, b: Tensor, *, looks: int = 2, share: float = 1.0) -
     source=f"replaces {COST}",
     amends="dynamical.complexity.constant",
     scores=SCORES,
-    order=SCORES,
+    order=D.real("n"),
     b=D.integer(1, 3),
     unseen=D.integer(0, 3),
     gap=D.interval(0, 4),
