@@ -130,16 +130,15 @@ def pi_model(
     parameters = [p.requires_grad_() for p in (*weights, *biases)]
     optimiser = torch.optim.Adam(parameters, lr=lr)
     n = points.shape[1]
-    for step in range(count):
-        perturbed = torch.cat([points, points], 1) + noise * drawn(2 * n, points.shape[-1])
-        f = _logits(weights, biases, perturbed)
-        # the mean over the labelled points, then the sum over networks: each is trained on its own loss
-        loss = (
-            -(f[:, :n].log_softmax(-1) * targets).sum() + weight * ramp_up(step, length) * consistency(f[:, :n], f[:, n:]).sum()
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    with torch.enable_grad():
+        for step in range(count):
+            f = _logits(weights, biases, torch.cat([points, points], 1) + noise * drawn(2 * n, points.shape[-1]))
+            # means over points, then the sum over networks: each is trained on its own loss
+            loss = -(f[:, :n].log_softmax(-1) * targets).sum()
+            loss = loss + weight * ramp_up(step, length) * consistency(f[:, :n], f[:, n:]).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
     return Classifiers(tuple(w.detach() for w in weights), tuple(b.detach() for b in biases))
 
 

@@ -84,6 +84,13 @@ def test_a_network_does_not_depend_on_its_company():
     assert not torch.allclose(both(X)[1], alone(X)[0])
 
 
+def test_a_caller_without_gradients_gets_trained_networks_too():
+    with torch.no_grad():
+        nets = trained()
+    torch.testing.assert_close(nets(X), trained()(X))
+    assert not nets(X).requires_grad
+
+
 def test_the_labels_of_unlabelled_points_are_not_looked_at():
     changed = Y.clone()
     changed[[0, 1, 20]] = 1 - changed[[0, 1, 20]]

@@ -9,6 +9,8 @@ no numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,7 @@ from proofs_check.relations import Measurement
 SOURCE = "CRC (Kong et al.), section 3.2, proposition 2 and algorithm 1"
 LABELLED, FRESH, COPIES, QUERIED, GROUP_SIZES, REPEATS = 20, 200, 10, 10, (1, 2, 5, 10), 3
 #: how a set is scored: (name, CRC's options, dtype)
-SCORES = {
+SCORES: dict[str, tuple[dict[str, Any], torch.dtype]] = {
     "lambda_min": (dict(score="smallest"), torch.float64),
     "lambda_min+, rank rule": (dict(score="positive", rtol=1e-10), torch.float64),
     "lambda_min+, > 0 in float64": (dict(score="positive", rtol=0.0), torch.float64),

@@ -7,6 +7,7 @@ one model, which the tests do not know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -317,7 +318,7 @@ def _shown(real: Tensor, null: Tensor) -> list[Figure | Table]:
     for run, (title, counts, columns, methods) in RUNS.items():
         places = [i for i, pair in enumerate(RANDOM) if pair[0] == run]
         cells = [(name, [f"{m / 100:.2f} (sd {s / 100:.2f})" for m, s in row]) for name, row in methods.items()]
-        rows = [
+        rows: list[tuple[str, Sequence[object]]] = [
             *cells,
             ("CRC against Random: p (Welch)", [p[i] for i in places]),
             ("the chance that such a test finds this lead", [real[:, i] for i in places]),
