@@ -32,7 +32,7 @@ class Budget:
     starts: int = 0
     #: steps of Adam
     steps: int = 0
-    #: whether a mutant that one attack killed is put to the attacks after it, to learn which of them see it
+    #: whether what one attack refuted is put to the attacks after it, to learn which of them see it
     every_attack: bool = False
 
     def __str__(self) -> str:

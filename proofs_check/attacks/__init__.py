@@ -23,7 +23,8 @@ def attack_setting(
         claim: the claim, or a mutant of it.
         setting: one of its settings.
         place: seed, device and data.
-        budget: how much work; the searching attacks visit the first `budget.searched` settings only.
+        budget: how much work; the searching attacks visit the first `budget.searched` settings only, and are spared where a
+            cheaper attack has found a violation, unless the budget wants every attack.
         variant: the mutant's name, so that it draws instances of its own.
         until_killed: end at the first violation that stands; the attacks after it are tried too where the budget says so.
 
@@ -31,9 +32,10 @@ def attack_setting(
         ClaimFault: the body failed on some instance.
     """
     position = [s.name for s in claim.settings].index(setting.name)
-    found = []
+    found: list[Evidence] = []
+    violated = False
     for attack in ATTACKS:
-        if attack in SEARCHING and position >= budget.searched:
+        if attack in SEARCHING and (position >= budget.searched or (violated and not budget.every_attack)):
             continue
         examiner = Examiner(claim, setting, attack.NAME, place, variant)
         for batch in attack.batches(claim, setting, place, budget, variant):
@@ -41,7 +43,8 @@ def attack_setting(
             if until_killed and examiner.violated:
                 break
         found.append(examiner.close())
-        if until_killed and examiner.violated and not budget.every_attack:
+        violated = violated or examiner.violated
+        if until_killed and violated and not budget.every_attack:
             break
     return found
 
