@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import torch
@@ -122,11 +123,11 @@ def _sizes_up_to(claim: Claim, setting: Setting, found_at: dict[str, int]) -> li
 
 
 def _starts(landscape: Landscape, bar: float, link: int | None, equality: bool) -> list[tuple[Points, int]]:
-    """A few points at or above the bar: the lightest of the degenerate ones, the best of a climb."""
+    """A few points at or above the bar: the lightest of the degenerate ones, else the first ones that a climb brings there."""
     degenerate = landscape.degenerate(400)
     pools = [degenerate] if len(degenerate) else []
     if landscape.k and not _reach(landscape, degenerate, bar, link):
-        pools = list(climb(landscape, 16, 40))[-2:] + pools
+        pools = list(islice((points for points in climb(landscape, 16, 40) if _reach(landscape, points, bar, link)), 1))
     found: list[tuple[Points, int]] = []
     for pool in pools:
         reached = _reach(landscape, pool, bar, link)
