@@ -31,8 +31,8 @@ def _ridge(w: Tensor, a: Tensor, f: Tensor) -> semi_smooth.Valley:
     mutants={"alpha < 1.1 sqrt(mu)": dict(factor=1.1), "alpha < 2 sqrt(mu)": dict(factor=2.0)},
 )
 def condition1_alpha(a: Tensor, w: Tensor, r: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""If a squared loss satisfies condition 1 with $(\alpha,\beta,\mu,M)$, then $\alpha \le \sqrt{\mu}$ will do in
-    definition 1: no pair of points needs more.
+    r"""If a squared loss $f^2$ satisfies condition 1 with $(\alpha,\beta,\mu,M)$, $\beta = \max|\nabla f|^2$, then
+    $\alpha \le \sqrt{\mu}$ will do in definition 1: no pair of points needs more.
 
     Counterexample: $f = 2|x|+z$, its kink rounded over a small width, $L = f^2$: $(\alpha,\beta,\mu,M) = (8,5,4,20)$ by
     crc.definition1. From the upper side of the kink, f = 1, to a point at distance r below, definition 1 needs $\alpha$ near 8,
@@ -89,8 +89,8 @@ def theorem1_condition1(w: Tensor, eta: Tensor, x: Tensor, *, c: float = 0.001) 
     mutants={"6.06 for 6": dict(rise=6.06), "3.9 for 4": dict(loss=3.9)},
 )
 def theorem1_ascent(eta: Tensor, tau: Tensor, *, rise: float = 6.0, loss: float = 4.0) -> Relation:
-    r"""For every $\eta > 0$ and $\tau \le 1/4$ the loss of crc.theorem1.condition1 with $w = \tau\eta$, constants (8, 5, 4,
-    20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t$.
+    r"""For every $0 < \eta \le 1$ and $0 < \tau \le 1/4$ the loss of crc.theorem1.condition1 with $w = \tau\eta$, constants (8,
+    5, 4, 20), has from the upper side of its kink $L_{t+1} = (1+(6-4\tau)\eta)^2L_t$.
 
     Proof: $\nabla L = 2f(2,1)$; the step goes from $x = w$ to $w-4\eta \le -w$, so s rises by $4\eta-2w$ and z falls by
     $2\eta$.
