@@ -227,7 +227,7 @@ def test_the_boundary_is_where_the_two_logits_meet():
     """One linear layer: the boundary of x + 2 y - 1/2 is a line, and every point found lies on it."""
     W = torch.tensor([[[0.0, 1.0], [0.0, 2.0]]]).double()
     net = al.semi_supervised.Classifiers((W,), (torch.tensor([[[0.0, -0.5]]]).double(),))
-    line = figure1._boundary(net)
+    line = figure1._boundary(net, 0)
     assert len(line) > 50
     assert (line[:, 0] + 2 * line[:, 1] - 0.5).abs().max() < 1e-12
 

@@ -14,10 +14,10 @@ ORDER = (
     # section 2.4: the Hessian
     "eq8",
     # section 3: the query
-    "eq9", "conditioning", "trace_proxy", "trace_width", "algorithm1", "proposition2", "remark1", "repeated_digits",
+    "eq9", "conditioning", "trace_proxy", "trace_width", "figure1", "algorithm1", "proposition2", "remark1", "repeated_digits",
     "complexity", "section33",
     # section 4 and appendix B: the experiments
-    "table1", "table2", "figure3a", "figure3b", "tables", "appendix_b1",
+    "table1", "table2", "tables", "appendix_b1", "figure2", "figure3a", "figure3b", "figure3b_digits",
 )  # fmt: skip
 
 #: symbol, name in the code, shape, meaning
@@ -50,4 +50,7 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$\varepsilon_t$", "Step.eps", "scalar", "half the squared change of the outputs"),
     (r"$b$", "Step.bend", "(n,)", "integral of h'(gamma) - h'(0)"),
     (r"$H$", "_bend(Q)", "scalar", "largest spectral norm of the second derivatives"),
+    (r"$T$", "al.convergence.steps_to", "integers", "steps until the squared error is a share p of its start"),
+    (r"$p$", "share; p", "scalar", "that share; or the p-value of a test (al.significance)"),
+    (r"$\omega$", "weight", "scalar", "weight of the consistency term of the Pi-model (al.semi_supervised.pi_model)"),
 ]  # fmt: skip

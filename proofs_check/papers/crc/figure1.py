@@ -10,6 +10,7 @@ full kernel of the trained model, $\lambda_{\min}^+$, G = 2, Q = 8; accuracy on 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -31,12 +32,12 @@ OPTIONS: dict[str, Any] = dict(classes=2, widths=(32, 32), weight=30.0, noise=0.
 
 @dataclass(frozen=True)
 class Moons:
-    """Accuracy in percent, (seeds, PLACES, STRATEGIES); of the first seed: points, labelled rows and boundary of each panel."""
+    """Accuracy in percent, (seeds, PLACES, STRATEGIES); of the first seed: points, labelled rows and boundary, by panel."""
 
     accuracy: Tensor
     points: Tensor
-    labelled: list[Tensor]
-    boundary: list[Tensor]
+    labelled: list[list[Tensor]]
+    boundary: list[list[Tensor]]
 
 
 @remembered
@@ -47,22 +48,24 @@ def moons(seed: Tensor) -> Moons:
     x, y = torch.stack([torch.from_numpy(s.X) for s in sets]), torch.from_numpy(sets[0].y)
     tests = [al.data.two_moons(400, noise=NOISE, seed=s + 1) for s in seeds]
     x_test, y_test = torch.stack([torch.from_numpy(s.X) for s in tests]), torch.from_numpy(tests[0].y)
-    accuracy, labelled, boundary = [], [], []
-    for place in PLACES.values():
-        known = torch.tensor([moon * POINTS // 2 + round(a * (POINTS // 2 - 1)) for moon in (0, 1) for a in place])
-        chosen = known.expand(len(seeds), -1)
-        net = al.semi_supervised.pi_model(x, y, chosen, seed=seeds, **OPTIONS)
-        for strategy in STRATEGIES:
-            S = chosen if strategy == "pivots alone" else _queried(net, x, chosen, strategy, seeds)
-            trained = net if strategy == "pivots alone" else al.semi_supervised.pi_model(x, y, S, seed=seeds, **OPTIONS)
-            accuracy.append(100 * (trained(x_test).argmax(-1) == y_test).double().mean(1))
-            labelled.append(S[0])
-            boundary.append(_boundary(trained))
-    return Moons(torch.stack(accuracy, 1).unflatten(1, (len(PLACES), len(STRATEGIES))), x[0], labelled, boundary)
+    # one network a place and seed: the places one below the other
+    at = torch.tensor([[m * POINTS // 2 + round(a * (POINTS // 2 - 1)) for m in (0, 1) for a in p] for p in PLACES.values()])
+    pivots, twice, twice_seeds = at.repeat_interleave(len(seeds), 0), x.repeat(len(PLACES), 1, 1), seeds * len(PLACES)
+    alone = al.semi_supervised.pi_model(twice, y.expand(len(twice), -1), pivots, seed=twice_seeds, **OPTIONS)
+    chosen = [_queried(alone, twice, pivots, strategy, twice_seeds) for strategy in STRATEGIES[1:]]
+    queried = al.semi_supervised.pi_model(
+        twice.repeat(2, 1, 1), y.expand(2 * len(twice), -1), torch.cat(chosen), seed=twice_seeds * 2, **OPTIONS
+    )
+    right = [net(x_test.repeat(len(net.weights[0]) // len(x), 1, 1)).argmax(-1) == y_test for net in (alone, queried)]
+    accuracy = 100 * torch.cat(right).double().mean(1).reshape(len(STRATEGIES), len(PLACES), len(seeds))
+    first = range(0, len(twice), len(seeds))  # the first seed's network at each place
+    boundary = [[_boundary(alone, i), *(_boundary(queried, i + j * len(twice)) for j in (0, 1))] for i in first]
+    labelled = [[pivots[i], *(S[i] for S in chosen)] for i in first]
+    return Moons(accuracy.permute(2, 1, 0), x[0], labelled, boundary)
 
 
 def _queried(net: al.semi_supervised.Classifiers, x: Tensor, labelled: Tensor, strategy: str, seeds: list[int]) -> Tensor:
-    """The pivots and the queried points, one row a seed."""
+    """The pivots and the queried points, one row a network."""
     query = al.acquisition.CRC(G).query if strategy == "CRC" else al.acquisition.Random().query
     rows = []
     for i, (points, S) in enumerate(zip(x, labelled, strict=True)):
@@ -71,12 +74,12 @@ def _queried(net: al.semi_supervised.Classifiers, x: Tensor, labelled: Tensor, s
     return torch.stack(rows)
 
 
-def _boundary(net: al.semi_supervised.Classifiers) -> Tensor:
-    """Points where the first network's two logits are equal, (points, 2): sign changes along the lines of a grid."""
+def _boundary(net: al.semi_supervised.Classifiers, index: int) -> Tensor:
+    """Points where one network's two logits are equal, (points, 2): sign changes along the lines of a grid."""
     u, v = torch.linspace(-1.5, 2.5, GRID, dtype=torch.float64), torch.linspace(-1.0, 1.5, GRID, dtype=torch.float64)
     cells = torch.stack(torch.meshgrid(u, v, indexing="ij"), -1)
     with torch.no_grad():
-        logits = net.module(0)(cells.reshape(-1, 2))
+        logits = net.module(index)(cells.reshape(-1, 2))
     gap = (logits[:, 1] - logits[:, 0]).reshape(GRID, GRID)
     found = []
     for a, b, p, q in ((gap[:-1], gap[1:], cells[:-1], cells[1:]), (gap[:, :-1], gap[:, 1:], cells[:, :-1], cells[:, 1:])):
@@ -89,7 +92,7 @@ def _boundary(net: al.semi_supervised.Classifiers) -> Tensor:
 def _shown(found: Moons) -> list[Figure | Table]:
     panels: list[Figure | Table] = []
     names = [(place, strategy) for place in PLACES for strategy in STRATEGIES]
-    for (place, strategy), S, line in zip(names, found.labelled, found.boundary, strict=True):
+    for (place, strategy), S, line in zip(names, chain(*found.labelled), chain(*found.boundary), strict=True):
         upper, lower = found.points[: POINTS // 2], found.points[POINTS // 2 :]
         series = [
             Series("one moon", upper[:, 0], upper[:, 1], dots=True),

@@ -22,7 +22,7 @@ from proofs_check.figure import Figure, Series, Table
 from proofs_check.relations import Measurement
 
 SOURCE = "CRC (Kong et al.), section 3.2, proposition 2 and algorithm 1"
-LABELLED, FRESH, COPIES, QUERIED, GROUP_SIZES, REPEATS = 20, 200, 10, 10, (1, 2, 5, 10), 3
+LABELLED, FRESH, COPIES, QUERIED, GROUP_SIZES, REPEATS = 20, 200, 10, 10, (1, 2, 5, 10), 2
 #: how a set is scored: (name, CRC's options, dtype)
 SCORES: dict[str, tuple[dict[str, Any], torch.dtype]] = {
     "lambda_min": (dict(score="smallest"), torch.float64),

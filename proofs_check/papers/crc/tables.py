@@ -17,7 +17,7 @@ import altheory as al
 from proofs_check import claim, leq, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
-from proofs_check.figure import Figure, Table, printed
+from proofs_check.figure import Figure, Series, Table
 from proofs_check.papers.crc._printed_tables import RUNS, TRIALS, Cell, compared, entry
 from proofs_check.relations import Measurement, Relation
 
@@ -329,7 +329,7 @@ def _shown(real: Tensor, null: Tensor) -> list[Figure | Table]:
             "Every lead of CRC over Random",
             "lead, percent",
             "p-value",
-            [printed("Welch's test on the printed numbers", [lead / 100 for lead in _leads(RANDOM)], p)],
+            [Series("Welch's test on the printed numbers", [lead / 100 for lead in _leads(RANDOM)], p, dots=True)],
             log_y=True,
             note=f"Below 0.05 are {sum(v < 0.05 for v in p)} of 27; without any difference it would be "
             f"{float(null.sum(1).mean()):.2f} on average, for Welch's test with three trials is cautious.",

@@ -19,13 +19,13 @@ from proofs_check.figure import Figure, Series
 from proofs_check.relations import Measurement, Rate
 
 SOURCE = "CRC (Kong et al.), section 3.1, after eq. (9)"
-POINTS, OUTPUTS, WIDTHS, REPEATS = 12, 5, (16, 64, 256, 1024, 4096), 4
+POINTS, OUTPUTS, WIDTHS, REPEATS = 12, 5, (16, 64, 256, 1024, 4096), 3
 ROWS = D.dataset("digits", n=REPEATS * POINTS, repeats=False)
 
 
 @remembered
 def quotients(x: Tensor, seed: Tensor) -> Tensor:
-    r"""$C\lambda_{\min}(\hat K)/\lambda_{\min}(\tilde K)$, mean over 4 sets of points, shape (seeds, WIDTHS)."""
+    r"""$C\lambda_{\min}(\hat K)/\lambda_{\min}(\tilde K)$, mean over 3 sets of points, shape (seeds, WIDTHS)."""
     found = torch.zeros(len(seed), len(WIDTHS), REPEATS, dtype=x.dtype)
     smallest = al.conditioning.smallest_eigenvalue
     for row, (points, number) in enumerate(zip(x, seed.tolist(), strict=True)):
