@@ -2,8 +2,8 @@ r"""How far a function class can peak, how many functions span it, and sampling 
 
 For a class F of functions on a finite support with masses p, in reading order:
 
-- the condition number $K = \sup_{f\in F}\max_i f(x_i)^2/\mathrm{E}f^2$: of a linear span (`condition_number`, by leverage), and of
-  two-layer networks, which are no linear span (`isolating_neuron`, `ascend_condition_number`);
+- the condition number $K = \sup_{f\in F}\max_i f(x_i)^2/\mathrm{E}f^2$: of a linear span (by leverage, `condition_number`), and
+  of two-layer networks, which are no linear span (`isolating_neuron`, `ascend_condition_number`);
 - orthonormal and $\rho$-nearly orthonormal bases, and what $\rho$ says of norms (`orthonormal_basis`, `gershgorin_bounds`);
 - importance sampling from such a basis (`alpha_condition_number`, `leverage_distribution`);
 - how many functions a basis needs: the exact rank of features (`feature_rank`), widths (`circle_width_squared`);

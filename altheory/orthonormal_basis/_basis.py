@@ -1,7 +1,7 @@
 r"""Orthonormal and nearly orthonormal bases of a span (definition 5.1).
 
-Functions $v_1,\dots,v_D$ with $\mathrm{E}v_i^2 = 1$ and $|\mathrm{E}v_iv_j|\le\rho$ are $\rho$-nearly orthonormal. By Gershgorin,
-for $h = \sum\alpha_iv_i$,
+Functions $v_1,\dots,v_D$ with $\mathrm{E}v_i^2 = 1$ and $|\mathrm{E}v_iv_j|\le\rho$ are $\rho$-nearly orthonormal. By
+Gershgorin, for $h = \sum\alpha_iv_i$,
 
 $$(1-\rho(D-1))\,|\alpha|^2 \le \mathrm{E}h^2 \le (1+\rho(D-1))\,|\alpha|^2 .$$
 
@@ -50,16 +50,14 @@ def normalised(V: Float[ArrayLike, "*batch n D"], p: Float[ArrayLike, "*batch n"
     if not is_exact(squares):
         zero = (squares == 0).any(-1)
         if bool(zero.any()):
-            raise InputError(
-                f"`V` has a column that vanishes on the support{member(zero)}; drop it, it has no norm to divide by."
-            )
+            raise InputError(f"`V` has a column that vanishes on the support{member(zero)}; drop it, it has no norm.")
     return values / torch.sqrt(squares)[..., None, :]
 
 
 def orthonormal_basis(
     V: Float[ArrayLike, "*batch n D"], p: Float[ArrayLike, "*batch n"], *, rtol: float | None = None
 ) -> Float[Tensor, "*batch n D"]:
-    r"""Gram-Schmidt on the columns of V under p: $Q = VL^{-\top}$ with $G = LL^\top$, so $\mathrm{E}\,qq^\top = I$ and $\rho = 0$.
+    r"""Gram-Schmidt on the columns of V under p: $Q = VL^{-\top}$ with $G = LL^\top$, so $\mathrm{E}\,qq^\top = I$.
 
     In floats L comes from a QR factorisation of the weighted rows, which loses cond(V) digits where G would lose its
     square. Points without mass are carried along: column j is the same combination of functions everywhere.
@@ -89,9 +87,7 @@ def orthonormal_basis(
         s = torch.linalg.svdvals(R)
         deficient = s[..., -1] <= _tolerance(rtol, R.dtype) * n * s[..., 0]
     if bool(deficient.any()):
-        raise InputError(
-            f"`V` has dependent columns on the support{member(deficient)}; use `spanning_basis(V, p)` or drop some."
-        )
+        raise InputError(f"`V` has dependent columns on the support{member(deficient)}; use `spanning_basis(V, p)`.")
     Q = torch.linalg.solve_triangular(R, values, upper=True, left=False)
     signs = torch.where(torch.diagonal(R, 0, -2, -1) < 0, -1.0, 1.0).to(Q.dtype)
     return Q * signs[..., None, :]

@@ -56,7 +56,7 @@ def pointwise_ratio(
 def leverage(
     V: Float[ArrayLike, "*batch n D"], p: Float[ArrayLike, "*batch n"], *, rtol: float | None = None
 ) -> Float[Tensor, "*batch n"]:
-    r"""The leverage scores $\ell_i = p_iv_i^\top G^+v_i$, in [0, 1] and with the rank as their sum; arguments as `pointwise_ratio`."""
+    r"""The leverage scores $\ell_i = p_iv_i^\top G^+v_i$, in [0, 1], their sum the rank; arguments as `pointwise_ratio`."""
     _, masses = on_support(V, p)
     return masses * pointwise_ratio(V, p, rtol=rtol)
 
@@ -114,14 +114,14 @@ def peak_ratio(h: Float[ArrayLike, "*batch n"], p: Float[ArrayLike, "*batch n"])
         InputError: The shapes do not fit, or p is no distribution.
     """
     values, masses = on_support(h, p, name="h", functions=False)
+    values = torch.where(masses > 0, values, 0 * values)
     if not (is_exact(values) or is_exact(masses)):
         # a ratio does not see the scale, but squares do: they underflow
         top = values.detach().abs().amax(-1, keepdim=True)
         values = values / torch.where(top == 0, 1, top)
     squares = values * values
     mean = (masses * squares).sum(-1)
-    top = torch.amax(torch.where(masses > 0, squares, 0 * squares), -1)
-    return top / torch.where(mean == 0, 1 + 0 * mean, mean)
+    return torch.amax(squares, -1) / torch.where(mean == 0, 1 + 0 * mean, mean)
 
 
 def _whitened(V: Any, p: Any, rtol: float | None) -> tuple[Any, Any, Any]:
@@ -145,7 +145,5 @@ def _tolerance(rtol: float | None, dtype: torch.dtype) -> float:
     if rtol is None:
         return RANK_RTOL if dtype == torch.float64 else 1e-5
     if isinstance(rtol, bool) or not isinstance(rtol, (int, float)) or not 0 <= rtol < 1:
-        raise InputError(
-            f"`rtol` is {rtol!r} but a number at least 0 and below 1 is wanted; pass one, or None for the default."
-        )
+        raise InputError(f"`rtol` is {rtol!r} but a number at least 0 and below 1 is wanted; pass one, or None.")
     return float(rtol)

@@ -2,9 +2,9 @@ r"""The range of the C-th derivative of an activation on the whole line, enclose
 
 Sigmoid, tanh and softplus have derivatives that are integer polynomials of $s = \sigma(x)$: $\sigma^{(C)} = P_C(s)$ with
 $P_0 = s$ and $P_{k+1} = s(1-s)P_k'$. Those of erf and gelu are integer polynomials of x times a Gaussian. Their extremes lie at
-roots of the next polynomial, which flint isolates. Swish has $\phi^{(C)} = xP_C(s)+CP_{C-1}(s)$; dividing the next derivative by
-$P_{C+1}$ leaves $\log\frac s{1-s}+(C+1)P_C/P_{C+1}$, which is monotone between the roots of two integer polynomials, so bisection
-finds all its roots. The results are balls (`flint.arb`) that contain the true value; `float` rounds them.
+roots of the next polynomial, which flint isolates. Swish has $\phi^{(C)} = xP_C(s)+CP_{C-1}(s)$; dividing the next derivative
+by $P_{C+1}$ leaves $\log\frac s{1-s}+(C+1)P_C/P_{C+1}$, which is monotone between the roots of two integer polynomials, so
+bisection finds all its roots. The results are balls (`flint.arb`) that contain the true value; `float` rounds them.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _finder(activation: str | Activation) -> Callable[[int], list[Any]]:
         return lambda C: _polynomial(phi.coefficients, C)
     if phi is not None and phi.kinks:
         raise InputError(
-            f"activation {phi.name!r} has a kink at {phi.kinks[0]:g}, where its C-th derivative does not exist; pass a smooth one."
+            f"activation {phi.name!r} has a kink at {phi.kinks[0]:g}, where no C-th derivative exists; pass a smooth one."
         )
     finders = {"softplus": _softplus, "tanh": _tanh, "swish": _swish, "erf": _erf, "gelu": _gelu, "sin": _sine}
     if phi is None or phi.name not in finders:

@@ -5,8 +5,8 @@ For a basis v of a class under p, and samples from q in place of p,
 $$K_{\alpha,q} = \sup_x\frac{p(x)}{q(x)}\sup_h\frac{h(x)^2}{|\alpha(h)|^2} = \max_i\frac{p_i}{q_i}|v_i|^2 ,$$
 
 the supremum over h inside the one over x. Its mean under q is $\mathrm{tr}\,G$ (D for unit functions), so no q has less than
-that, and the leverage distribution $q\propto p|v|^2$ attains it. The mean for one fixed h is $\mathrm{E}h^2/|\alpha|^2$, and its
-supremum over h, now outside, is $\lambda_{\max}(G)$, which is 1 for an orthonormal basis.
+that, and the leverage distribution $q\propto p|v|^2$ attains it. The mean for one fixed h is $\mathrm{E}h^2/|\alpha|^2$, and
+its supremum over h, now outside, is $\lambda_{\max}(G)$, which is 1 for an orthonormal basis.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ def weighted_condition_number(
     *,
     rtol: float | None = None,
 ) -> Float[Tensor, "*batch"]:
-    r"""$\max_i(p_i/q_i)\,v_i^\top G^+v_i$: the same with $\mathrm{E}h^2$ in place of $|\alpha|^2$, which no choice of basis changes.
+    r"""$\max_i(p_i/q_i)\,v_i^\top G^+v_i$: the same with $\mathrm{E}h^2$ in place of $|\alpha|^2$.
 
-    At most $K_{\alpha,q}/\lambda_{\min}(G)$. Arguments, result and errors as `alpha_condition_number`; rtol as in
-    `pointwise_ratio`.
+    No choice of basis changes it. At most $K_{\alpha,q}/\lambda_{\min}(G)$.
+
+    Arguments, result and errors as `alpha_condition_number`; rtol as in `pointwise_ratio`.
     """
     values, masses, samples = _setting(V, p, q)
     return _largest(masses * pointwise_ratio(values, masses, rtol=rtol), samples)
@@ -118,9 +119,7 @@ def mean_ratio(
             )
         zero = norm == 0
         if bool(zero.any()):
-            raise InputError(
-                f"`alpha` is zero{member(zero)} but the ratio needs a function; pass coefficients that are not all 0."
-            )
+            raise InputError(f"`alpha` is zero{member(zero)} but the ratio needs a function; pass one that is not 0.")
     h = (values @ coefficients[..., None])[..., 0]
     return (_drawn(masses, samples) * h * h).sum(-1) / norm
 
@@ -128,9 +127,9 @@ def mean_ratio(
 def mean_of_supremum(
     V: Float[ArrayLike, "*batch n D"], p: Float[ArrayLike, "*batch n"], q: Float[ArrayLike, "*batch n"]
 ) -> Float[Tensor, "*batch"]:
-    r"""$\mathrm{E}_{x\sim q}[(p/q)\sup_hh(x)^2/|\alpha(h)|^2]$, the supremum inside: $\mathrm{tr}\,G$ when q covers the support.
+    r"""$\mathrm{E}_{x\sim q}[(p/q)\sup_hh(x)^2/|\alpha(h)|^2]$, the supremum inside.
 
-    Arguments and errors as `alpha_condition_number`.
+    It is $\mathrm{tr}\,G$ when q covers the support. Arguments and errors as `alpha_condition_number`.
     """
     values, masses, samples = _setting(V, p, q)
     return (_drawn(masses, samples) * (values * values).sum(-1)).sum(-1)
@@ -139,9 +138,9 @@ def mean_of_supremum(
 def supremum_of_mean(
     V: Float[ArrayLike, "*batch n D"], p: Float[ArrayLike, "*batch n"], q: Float[ArrayLike, "*batch n"]
 ) -> Float[Tensor, "*batch"]:
-    r"""$\sup_h\mathrm{E}_{x\sim q}[(p/q)\,h(x)^2/|\alpha(h)|^2]$, the supremum outside: $\lambda_{\max}(G)$ when q covers the support.
+    r"""$\sup_h\mathrm{E}_{x\sim q}[(p/q)\,h(x)^2/|\alpha(h)|^2]$, the supremum outside.
 
-    Arguments and errors as `alpha_condition_number`.
+    It is $\lambda_{\max}(G)$ when q covers the support. Arguments and errors as `alpha_condition_number`.
     """
     values, masses, samples = _setting(V, p, q)
     return torch.linalg.eigvalsh(moments(values, _drawn(masses, samples)))[..., -1]

@@ -1,8 +1,8 @@
-r"""The condition number of two-layer networks, whose functions $f(W,\cdot) = m^{-1/2}\sum_ra_r\phi(w_r\cdot x)$ form no linear space.
+r"""The condition number of two-layer networks $f(W,x) = m^{-1/2}\sum_ra_r\phi(w_r\cdot x)$, which form no linear space.
 
-$K = \sup_W\max_if(W,x_i)^2/\mathrm{E}f(W,\cdot)^2$ is at most that of the span, and no formula is known. Two certificates from below:
-a relu neuron that fires at one point only has the ratio $1/p_i$, and linear programming finds it or proves that there is none;
-for other activations gradient ascent gives the ratio of the W it ends at.
+$K = \sup_W\max_if(W,x_i)^2/\mathrm{E}f(W,\cdot)^2$ is at most that of the span, and no formula is known. Two certificates
+from below: a relu neuron that fires at one point only has the ratio $1/p_i$, and linear programming finds it or proves that
+there is none; for other activations gradient ascent gives the ratio of the W it ends at.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Isolation:
         point: The point's number i.
         w: (d,) with $w\cdot x_i>0\ge w\cdot x_j$ for the other points of the support, else None.
         ratio: The `peak_ratio` of $\max(w\cdot x,0)$, computed from w again; None without w.
-        combination: (n,) of $\lambda\ge0$ with $\lambda_i = 0$ and $\sum_j\lambda_jx_j = x_i$, which forbids such a w, else None.
+        combination: (n,) of $\lambda\ge0$ with $\lambda_i = 0$ and $\sum_j\lambda_jx_j = x_i$: it forbids such a w.
     """
 
     point: int
@@ -177,9 +177,9 @@ def ascend_condition_number(
         for step in range(steps + 1):
             W = scales * U
             ratios = peak_ratio(network_values(values, W, signs, activation), masses)
-            top = int(torch.argmax(ratios))
-            if float(ratios[top]) > best:
-                best, best_W = float(ratios[top]), W[top].detach().clone()
+            highest, top = torch.max(ratios.detach(), 0)
+            if float(highest) > best:
+                best, best_W = float(highest), W[top].detach().clone()
             if step == steps:
                 break
             optimiser.zero_grad()

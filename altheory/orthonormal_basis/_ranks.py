@@ -31,8 +31,8 @@ def feature_rank(
 ) -> int:
     r"""The rank of $[\phi(w_j\cdot x_i)]_{ij}$ modulo `PRIME` for $\phi(u) = c_0+c_1u+c_2u^2+\dots$
 
-    At most the rank over the rationals, and equal to it unless the prime divides every minor of that size. Time $O(nm\min(n,m))$:
-    seconds for a thousand points.
+    At most the rank over the rationals, and equal to it unless the prime divides every minor of that size. Time
+    $O(nm\min(n,m))$: seconds for a thousand points.
 
     Args:
         X: (n, d) integers: tensor, numpy array or lists.
@@ -54,14 +54,10 @@ def feature_rank(
         )
     terms = [c for c in coefficients if not isinstance(c, bool) and isinstance(c, (int, np.integer))]
     if not terms or len(terms) != len(coefficients):
-        raise InputError(
-            f"`coefficients` are {coefficients!r} but one or more integers c0, c1, ... are wanted; scale to integers."
-        )
-    u = (points @ weights.T) % PRIME
-    features = np.full(u.shape, 0, dtype=object)
-    for c in reversed(terms):
-        features = (features * u + int(c)) % PRIME
-    return int(nmod_mat(*u.shape, [int(v) for v in features.flat], PRIME).rank())
+        raise InputError(f"`coefficients` are {coefficients!r} but integers c0, c1, ... are wanted; scale to integers.")
+    monomials = [(k, int(c)) for k, c in enumerate(terms) if c]
+    features = [sum(c * pow(u, k, PRIME) for k, c in monomials) % PRIME for u in (points @ weights.T).flat]
+    return int(nmod_mat(len(points), len(weights), features, PRIME).rank())
 
 
 def forms_dimension(d: int, p: int) -> int:

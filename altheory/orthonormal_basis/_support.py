@@ -37,7 +37,7 @@ def check_masses(name: str, p: torch.Tensor, n: int) -> None:
     off = (total - 1).abs() > torch.finfo(p.dtype).eps ** 0.5
     if bool(off.any()):
         raise InputError(
-            f"`{name}` sums to {float(total[off].flatten()[0]):.6g}{member(off)} but a distribution is wanted; "
+            f"`{name}` sums to {float(total[off].flatten()[0]):.10g}{member(off)} but a distribution is wanted; "
             f"pass `{name} / {name}.sum(-1, keepdim=True)`."
         )
 

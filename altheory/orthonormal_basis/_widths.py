@@ -54,7 +54,7 @@ def average_width_squared(
 
 
 def shift_width_squared(f: Float[ArrayLike, "*batch n"], D: int) -> Float[Tensor, "*batch"]:
-    r"""The tail for the n cyclic shifts of f under the uniform distribution: $\sum_{j>D}\mu_j$, $\mu_j = |\hat f_k|^2/n^2$ falling.
+    r"""The tail for the n cyclic shifts of f under the uniform distribution: all $|\hat f_k|^2/n^2$ but the D largest, summed.
 
     The matrix $[\mathrm{E}f_if_j]$ is circulant, so its eigenvalues are those of the Fourier transform. It is the width squared
     when the D modes kept are closed under $k\to-k$, and a lower bound otherwise. With $f = \phi(s\cos\theta_i)$ these are the
