@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from altheory import activations
@@ -45,7 +46,7 @@ def derivative_range(activation: str | Activation, C: int) -> tuple[Any, Any]:
     Args:
         activation: "sigmoid", "softplus", "tanh", "swish", "erf", "gelu", "sin", or a polynomial of `altheory.activations`
             (its coefficients are taken as the exact values of their floats).
-        C: The order, at least 1. Milliseconds at 30; roots of degree 2C + 4 for swish make 200 take a while.
+        C: The order, at least 1. Half a second at 30, and seconds at 60 for swish; results are remembered.
 
     Returns:
         Two `flint.arb`, infinite for a polynomial of degree above C.
@@ -67,14 +68,23 @@ def derivative_supremum(activation: str | Activation, C: int) -> Any:
 
 
 def _range(activation: str | Activation, C: int) -> tuple[Any, Any]:
-    from flint import ctx
-
     if isinstance(C, float):
         raise InputError(f"`C` is {C!r} but the order of a derivative is an integer; pass an int, e.g. `math.ceil(C)`.")
     order = check_integer("C", C)
-    find = _finder(activation)
-    with ctx.workprec(_bits(order)):
-        values = find(order)
+    return _named(activation, order) if isinstance(activation, str) else _hull(_finder(activation), order)
+
+
+@lru_cache(maxsize=256)
+def _named(activation: str, C: int) -> tuple[Any, Any]:
+    return _hull(_finder(activation), C)
+
+
+def _hull(find: Callable[[int], list[Any]], C: int) -> tuple[Any, Any]:
+    """The least and the greatest of the values found."""
+    from flint import ctx
+
+    with ctx.workprec(_bits(C)):
+        values = find(C)
         least = greatest = values[0]
         for value in values[1:]:
             least, greatest = least.min(value), greatest.max(value)
