@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         semi_smooth,
         semi_supervised,
         significance,
+        sparsifier,
         spectra,
         training,
     )
@@ -65,6 +66,7 @@ _SUBMODULES = (
     "semi_smooth",
     "semi_supervised",
     "significance",
+    "sparsifier",
     "spectra",
     "training",
 )
@@ -93,6 +95,7 @@ __all__ = [
     "semi_smooth",
     "semi_supervised",
     "significance",
+    "sparsifier",
     "spectra",
     "training",
 ]
