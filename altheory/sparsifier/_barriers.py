@@ -100,9 +100,12 @@ def barrier_matrix(
     Raises:
         InputError: Arrays that are not finite, or B not square.
     """
-    B, lower, upper = _state(B, lower, upper)
-    identity = torch.eye(B.shape[-1], dtype=torch.float64 if is_exact(B) else B.dtype, device=getattr(B, "device", None))
-    above, below = upper[..., None, None] * identity - B, B - lower[..., None, None] * identity
+    matrix, low, high = _state(B, lower, upper)
+    exact = is_exact(matrix)
+    identity = torch.eye(
+        matrix.shape[-1], dtype=torch.float64 if exact else matrix.dtype, device=None if exact else matrix.device
+    )
+    above, below = high[..., None, None] * identity - matrix, matrix - low[..., None, None] * identity
     return torch.linalg.inv(above) + torch.linalg.inv(below)
 
 
@@ -133,9 +136,9 @@ def round_law(
         (..., n).
     """
     Q = barrier_matrix(B, lower, upper)
-    V, p = (one if is_exact(one) else as_tensor(name, one) for name, one in (("V", V), ("p", p)))
+    rows, masses = as_tensor("V", V), as_tensor("p", p)
     trace = torch.diagonal(Q, dim1=-2, dim2=-1).sum(-1)
-    return p * ((V @ Q) * V).sum(-1) / trace[..., None]
+    return masses * ((rows @ Q) * rows).sum(-1) / trace[..., None]
 
 
 def next_round(
@@ -158,12 +161,12 @@ def next_round(
         The new B, lower and upper.
     """
     Q = barrier_matrix(B, lower, upper)
-    B, lower, upper = _state(B, lower, upper)
-    v = v if is_exact(v) else as_tensor("v", v)
-    q = ((Q @ v[..., None])[..., 0] * v).sum(-1)
+    matrix, low, high = _state(B, lower, upper)
+    row: Any = as_tensor("v", v)
+    q = ((Q @ row[..., None])[..., 0] * row).sum(-1)
     unit = gamma / torch.diagonal(Q, dim1=-2, dim2=-1).sum(-1)
-    step = (gamma / q)[..., None, None] * (v[..., :, None] * v[..., None, :])
-    return Step(B + step, lower + unit / (1 + gamma), upper + unit / (1 - gamma))
+    step = (gamma / q)[..., None, None] * (row[..., :, None] * row[..., None, :])
+    return Step(matrix + step, low + unit / (1 + gamma), high + unit / (1 - gamma))
 
 
 def _state(*given: Any) -> tuple[Any, ...]:

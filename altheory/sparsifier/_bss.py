@@ -21,6 +21,7 @@ import torch
 
 from altheory._inputs import InputError, check_integer
 from altheory._weights import seed_of
+from altheory.kernels._schedule import single_threaded_libraries
 from altheory.sparsifier._barriers import gamma_for, middle, start
 from altheory.sparsifier._pool import Pool, Sample, SampleHistory, certificate, inverse, pool, sample
 
@@ -106,8 +107,10 @@ def randomized_bss(
     if sampler not in SAMPLERS:
         raise InputError(f"`sampler` is {sampler!r} but one of {', '.join(SAMPLERS)} is wanted; pass one.")
     rng = np.random.default_rng(seed_of(seed))
-    draw = Rejection(source, rng) if sampler == "rejection" else Exact(source, rng)
-    return _run(source, gamma, draw, batch)
+    if sampler == "exact":
+        return _run(source, gamma, Exact(source, rng), batch)
+    with single_threaded_libraries():  # D x D matrices are too small to share
+        return _run(source, gamma, Rejection(source, rng), batch)
 
 
 def _run(source: Pool, gamma: float, draw: Rejection | Exact, batch: int) -> Sample:

@@ -89,8 +89,8 @@ def e_optimal(V: Float[ArrayLike, "n D"], *, tol: float = 1e-3, steps: int = 500
     r"""The design of least $\lambda_{\max}(M^{-1})$; result and errors as for `a_optimal`.
 
     It solves the dual, $\max\mathrm{tr}\,W$ subject to $v_i^\top Wv_i\le 1$ and $W\succeq 0$, by Newton steps on
-    $t\,\mathrm{tr}\,W+\ln\det W+\sum_i\ln s_i$, $s_i = 1-v_i^\top Wv_i$, for growing t. On the path $\xi_i\propto 1/s_i$ is a design
-    within $(D+n)/(t\,\mathrm{tr}\,W)$ of the optimum.
+    $t\,\mathrm{tr}\,W+\ln\det W+\sum_i\ln s_i$, $s_i = 1-v_i^\top Wv_i$, for growing t. On the path $\xi_i\propto 1/s_i$ is a
+    design within $(D+n)/(t\,\mathrm{tr}\,W)$ of the optimum. Rounding ends the path somewhere below a gap of 1e-6.
 
     Args:
         V: (n, D), of rank D.
@@ -115,6 +115,8 @@ def e_optimal(V: Float[ArrayLike, "n D"], *, tol: float = 1e-3, steps: int = 500
         size = float(np.sqrt(max(gradient @ direction, 0.0)))
         w, done = w + direction / (1.0 if size < 0.25 else 1 + size), done + 1  # the damped step stays inside the domain
         slack = 1 - products @ w
+        if slack.min() <= 0 or np.linalg.eigvalsh((basis @ w).reshape(D, D))[0] <= 0:
+            break
         masses = (1 / slack) / (1 / slack).sum()
         found = 1 / float(np.linalg.eigvalsh(_information(rows, masses))[0])
         best, value = (masses if found < value else best), min(value, found)
@@ -132,8 +134,8 @@ def _checked(V: Any, tol: float, steps: int) -> tuple[Tensor, Array, int]:
     size = np.linalg.svd(rows, compute_uv=False)
     if len(rows) < rows.shape[1] or size[-1] <= len(rows) * torch.finfo(given.dtype).eps * size[0]:
         raise InputError(
-            f"`V` has {len(rows)} rows of rank below {rows.shape[1]}, so every design is singular; drop dependent columns, or pass "
-            "an orthonormal basis."
+            f"`V` has {len(rows)} rows of rank below {rows.shape[1]}, so every design is singular; drop dependent columns, or "
+            "pass an orthonormal basis."
         )
     return given, rows, check_integer("steps", steps)
 
