@@ -32,6 +32,7 @@ from altheory.sparsifier import (
     weighted_sgd,
 )
 from altheory.sparsifier._bss import Exact, Rejection, _safe
+from altheory.sparsifier._pool import inverse
 
 
 def basis(n, D, seed=0, tail=2.0, skew=True):
@@ -298,6 +299,10 @@ def test_a_row_of_zeros_is_never_drawn():
         rows = sampler(padded, 0.5, p=p, seed=0).indices
         assert int(rows.min()) >= 5
         assert int(rows.max()) < 25
+
+
+def test_the_ends_of_the_uniform_numbers_never_choose_a_place_without_mass():
+    assert inverse(np.array([0.0, 0.0, 0.3, 0.3, 1.0, 1.0]), np.array([0.0, 0.3, 1 - 2**-53, 1.0])).tolist() == [2, 4, 4, 4]
 
 
 @pytest.mark.parametrize("method", [leverage, uniform])
