@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         semi_smooth,
         semi_supervised,
         significance,
+        sparsifier,
         spectra,
         training,
     )
@@ -67,6 +68,7 @@ _SUBMODULES = (
     "semi_smooth",
     "semi_supervised",
     "significance",
+    "sparsifier",
     "spectra",
     "training",
 )
@@ -96,6 +98,7 @@ __all__ = [
     "semi_smooth",
     "semi_supervised",
     "significance",
+    "sparsifier",
     "spectra",
     "training",
 ]
