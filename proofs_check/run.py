@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,6 +264,8 @@ def _results(todo: list[Address], plan: Plan, workers: int) -> Iterator[tuple[di
         return
     import joblib
 
+    # loky replaces a worker whose memory has grown, and says so; nothing is lost by it
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
     groups = _groups(todo)
     jobs: Iterable[Any] = (joblib.delayed(_work_together)(group, plan) for group in groups)
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):

@@ -88,6 +88,8 @@ class Claim:
     margin: Markup = Markup("")
     margin_note: str = ""
     curves: list[plots.Plot] = field(default_factory=list)
+    #: (id, anchor) of the claims that show what this one has in common with them
+    elsewhere: list[tuple[str, str]] = field(default_factory=list)
     tables: list[plots.Grid] = field(default_factory=list)
     links: list[tuple[figures.Link, Markup]] = field(default_factory=list)
     chain: Markup = Markup("")
@@ -134,11 +136,11 @@ def paper_of(record: Record) -> str:
     return str(record.get("paper") or str(record.get("id") or "unnamed").split(".")[0])
 
 
-def build(record: Record, anchor: str, typeset: Typesetter, symbols: dict[str, Any]) -> Claim:
+def build(record: Record, anchor: str, typeset: Typesetter, symbols: dict[str, Any], shown: plots.Shown) -> Claim:
     """The section of one record; a record that cannot be laid out becomes a section with its raw content."""
     claim = _head(record, anchor, typeset)
     try:
-        _fill(claim, typeset, symbols)
+        _fill(claim, typeset, symbols, shown)
     except Exception as failure:  # a malformed record must not cost the reader the other claims
         claim.agrees = False
         claim.error = (
@@ -238,7 +240,7 @@ def _sign(record: Record, left: Any, right: Any) -> str:
     return ">" if left > right else "=" if left == right else "<"
 
 
-def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any]) -> None:
+def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any], shown: plots.Shown) -> None:
     record, evidence = claim.record, claim.evidence
     claim.kind = KINDS.get(str(record.get("kind")), str(record.get("kind") or ""))
     claim.source = typeset.prose(record.get("source"))
@@ -256,7 +258,8 @@ def _fill(claim: Claim, typeset: Typesetter, symbols: dict[str, Any]) -> None:
     claim.margin = figures.margin(rows, equality=equality)
     claim.margin_note = _margin_note(rows, equality)
     claim.checked = _checked(claim, groups)
-    claim.curves, claim.tables = plots.plots_of(record), plots.tables_of(record)
+    own, claim.elsewhere = shown.first(record, claim.id, claim.anchor)
+    claim.curves, claim.tables = plots.plots_of(own), plots.tables_of(own)
     links = figures.links_of(evidence)
     claim.links = [(link, typeset.prose(relation_signs(link.name))) for link in links]
     claim.chain = figures.chain(links)

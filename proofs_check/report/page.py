@@ -15,7 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from proofs_check.report import claims, instance, numbers, verdicts
+from proofs_check.report import claims, instance, numbers, plots, verdicts
 from proofs_check.report.claims import Claim
 from proofs_check.report.instance import Record
 from proofs_check.report.mathtext import Typesetter
@@ -112,12 +112,13 @@ def ordered(records: Iterable[Record]) -> list[Record]:
 def model(records: list[Record], typeset: Typesetter, glossary: Glossary) -> dict[str, Any]:
     """Everything the template shows, except the fixed parts of the page."""
     taken: set[str] = set()
+    shown = plots.Shown()
     found = []
     for record in ordered(records):
         name = str(record.get("id") or "unnamed")
         paper = claims.paper_of(record)
         symbols = {code: symbol for symbol, code, *_ in glossary.get(paper, [])}
-        found.append(claims.build(record, claims.slug(name, taken), typeset, symbols))
+        found.append(claims.build(record, claims.slug(name, taken), typeset, symbols, shown))
     _relate(found)
     papers: dict[str, dict[str, Any]] = {}
     for claim in found:

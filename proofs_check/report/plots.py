@@ -7,6 +7,7 @@ hollow diamonds on a dashed line. Text stays text and follows the page's ink, so
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 import statistics
@@ -51,6 +52,20 @@ class Grid:
     columns: list[str]
     rows: list[tuple[str, list[str]]]
     note: str
+
+
+class Shown:
+    """Which claim of a page shows a figure or a table: claims about one experiment have them in common."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, tuple[str, str]] = {}
+
+    def first(self, record: Record, name: str, anchor: str) -> tuple[Record, list[tuple[str, str]]]:
+        """The record with those of its figures and tables that no earlier claim shows, and (name, anchor) of those that do."""
+        items = as_list(record.get("figures"))
+        owners = [self._by.setdefault(json.dumps(item, sort_keys=True, default=repr), (name, anchor)) for item in items]
+        own = [item for item, owner in zip(items, owners, strict=True) if owner == (name, anchor)]
+        return {**record, "figures": own}, list(dict.fromkeys(owner for owner in owners if owner != (name, anchor)))
 
 
 def plots_of(record: Record) -> list[Plot]:
@@ -104,8 +119,9 @@ def _drawn(one: Record, salt: str) -> Markup:
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(5.4, 3.3), layout="constrained")
-        axes = figure.subplots()
+        # fixed margins: a layout engine would draw everything twice
+        figure = Figure(figsize=(5.4, 3.3))
+        axes = figure.subplots(gridspec_kw={"left": 0.15, "right": 0.98, "bottom": 0.15, "top": 0.97})
         words = _words(one)
         for number, series in enumerate(as_list(one.get("series"))):
             _curve(axes, series, _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], words)
@@ -117,6 +133,10 @@ def _drawn(one: Record, salt: str) -> Markup:
             axes.set_xscale("log")
         if one.get("log_y"):
             axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(lambda value, _: power_of_ten(value))
+                axis.set_minor_formatter(lambda value, _: "")
         if len(as_list(one.get("series"))) > 1:
             axes.legend(fontsize=9)
         out = io.StringIO()
@@ -130,6 +150,14 @@ def _drawn(one: Record, salt: str) -> Markup:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     return Markup(svg)
+
+
+def power_of_ten(value: float) -> str:
+    """A tick of a logarithmic axis: 0.01, 100, and 10 with an exponent beyond."""
+    exponent = round(math.log10(value))
+    if abs(exponent) <= 3:
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _words(one: Record) -> list[str]:

@@ -10,7 +10,7 @@ from report_reading import Page
 
 from proofs_check.errors import ClaimFault
 from proofs_check.figure import Figure, Series, Table, printed
-from proofs_check.report.plots import plots_of, tables_of
+from proofs_check.report.plots import Shown, plots_of, power_of_ten, tables_of
 
 CURVES = Figure(
     "Error over rounds",
@@ -71,3 +71,20 @@ def test_a_cell_of_several_seeds_is_mean_and_sample_spread():
     table = Table("T", ["a", "b", "c", "d"], [("ours", [np.array([1.0, 2.0, 4.0]), 0.5, "n/a", [float("nan")]])])
     (grid,) = tables_of({"figures": [table.record()]})
     assert grid.rows == [("ours", ["2.333 ± 1.528", "0.5", "n/a", "–"])]  # sd of 1, 2, 4 is sqrt(7/3)
+
+
+def test_claims_about_one_experiment_show_its_figures_once():
+    shared = {"figure": "Curves", "x": "t", "y": "v", "series": [{"label": "", "x": [1, 2], "y": [[1.0, 2.0]]}]}
+    own = {**shared, "figure": "Another"}
+    shown = Shown()
+    first, elsewhere = shown.first({"id": "p.a", "figures": [shared]}, "p.a", "a")
+    assert first["figures"] == [shared]
+    assert elsewhere == []
+    second, elsewhere = shown.first({"id": "p.b", "figures": [shared, own, shared]}, "p.b", "b")
+    assert second["figures"] == [own]
+    assert elsewhere == [("p.a", "a")]
+    assert shown.first({"id": "p.c"}, "p.c", "c") == ({"id": "p.c", "figures": []}, [])
+
+
+def test_ticks_of_logarithmic_axes_are_plain_up_to_a_thousand():
+    assert [power_of_ten(10.0**k) for k in (-6, -3, 0, 2, 5)] == ["10⁻⁶", "0.001", "1", "100", "10⁵"]
