@@ -21,6 +21,9 @@ from proofs_check.report.instance import Record, as_dict, as_list
 _INK = "#010203"  # replaced by currentColor
 _COLOURS = ("#3b6fb6", "#c4622d", "#4c8c4a", "#8a5aa8", "#b0892c", "#5f6b73", "#b04a6f", "#2f8f8f")
 _MARKERS = "os^vPXdh"
+LEGEND_COLUMNS = 3
+#: a logarithmic axis whose ends are closer than this has more ticks than powers of ten
+FEW_DECADES = 30
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -119,9 +122,13 @@ def _drawn(one: Record, salt: str) -> Markup:
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
         from matplotlib.figure import Figure
 
-        # fixed margins: a layout engine would draw everything twice
-        figure = Figure(figsize=(5.4, 3.3))
-        axes = figure.subplots(gridspec_kw={"left": 0.15, "right": 0.98, "bottom": 0.15, "top": 0.97})
+        # fixed margins: a layout engine would draw everything twice; the legend stands above, where it hides nothing
+        several = len(as_list(one.get("series")))
+        legend = -(-several // LEGEND_COLUMNS) if several > 1 else 0
+        height = 3.3 + 0.2 * legend
+        figure = Figure(figsize=(5.4, height))
+        top = 1 - (0.1 + 0.2 * legend) / height
+        axes = figure.subplots(gridspec_kw={"left": 0.15, "right": 0.98, "bottom": 0.5 / height, "top": top})
         words = _words(one)
         for number, series in enumerate(as_list(one.get("series"))):
             _curve(axes, series, _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], words)
@@ -135,10 +142,12 @@ def _drawn(one: Record, salt: str) -> Markup:
             axes.set_yscale("log")
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log":
-                axis.set_major_formatter(lambda value, _: power_of_ten(value))
-                axis.set_minor_formatter(lambda value, _: "")
-        if len(as_list(one.get("series"))) > 1:
-            axes.legend(fontsize=9)
+                _decades(axis)
+        if legend:
+            axes.legend(
+                fontsize=8.5, ncols=LEGEND_COLUMNS, loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.1,
+                handlelength=1.5, columnspacing=1.2, labelspacing=0.3,
+            )  # fmt: skip
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
@@ -150,6 +159,18 @@ def _drawn(one: Record, salt: str) -> Markup:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     return Markup(svg)
+
+
+def _decades(axis: Any) -> None:
+    """Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = axis.get_view_interval()
+    few = high < FEW_DECADES * low
+    axis.set_major_formatter(lambda value, _: power_of_ten(value))
+    if few:
+        axis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if few else "")
 
 
 def power_of_ten(value: float) -> str:
