@@ -40,7 +40,7 @@ class Budget:
 
 
 BUDGETS = {
-    "quick": Budget("quick", combinations=300, batches=3, batch=512, examples=10, climbs=3, starts=8, steps=20),
+    "quick": Budget("quick", combinations=300, batches=4, batch=512, examples=10, climbs=3, starts=8, steps=24),
     "standard": Budget(
         "standard",
         combinations=2_000,

@@ -325,7 +325,7 @@ def losses_of_many_outputs(W: Tensor, *, share: float = 1.0, power: float = 0.5)
     p=D.simplex(3),
     on=SPECTRA,
     uses=["dynamical.lemma2.rademacher"],
-    mutants={"1.9 for 2": dict(factor=1.9), "1.5 for 2": dict(factor=1.5)},
+    mutants={"1.8 for 2": dict(factor=1.8), "1.5 for 2": dict(factor=1.5)},
 )
 def symmetrisation(theta: Tensor, p: Tensor, *, factor: float = 2.0) -> Relation:
     r"""Let S be two independent draws from a distribution p on three inputs. Over the functions of norm at most 1,
