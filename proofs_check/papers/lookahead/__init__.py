@@ -14,7 +14,7 @@ ORDER = (
     # section 3.3 and 3.4: one more label, the query and its cost
     "block_update", "near_duplicates", "most_likely_change", "most_likely_label", "algorithm1", "complexity", "solvers",
     # section 4: the experiments
-    "figure1", "figure2", "figure3",
+    "figure1", "figure2", "figure3", "figure5",
 )  # fmt: skip
 
 #: symbol, name in the code, shape, meaning
