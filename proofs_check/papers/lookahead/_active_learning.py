@@ -112,7 +112,7 @@ def _accuracy(nets: digits.Stack, x: Tensor, labels: Tensor) -> Tensor:
 def _query(strategy: str, draw: int, net: digits.Stack, x: Tensor, labels: Tensor, queried: Tensor, left: Tensor) -> Tensor:
     """Numbers of the next rows to label, of the candidates `left`, which are in random order."""
     if strategy == RANDOM:
-        return left[draw * BATCH :][:BATCH]
+        return left.roll(-draw * BATCH)[:BATCH]
     L, rows = len(queried), x[torch.cat([queried, left])]
     f = digits.outputs(net, rows[None])[0]
     F_U = f[L:]
