@@ -58,7 +58,7 @@ def pair(angle, d, scale, seed):
 @pytest.mark.parametrize("angle", [0.3, 1.2, 2.0, 2.9])
 def test_generic_angles_to_many_digits(activation, both, angle):
     x, z = pair(angle, 6, 1.7, seed=1)
-    # relu with both layers is zero near 113 degrees: at 2 its two terms cancel to a 140th, and a last digit of theirs is ten of its
+    # relu with both layers is zero near 113 degrees: at an angle of 2 its two terms cancel to a 140th of each
     cancelled = 10 if (activation, both, angle) == ("relu", True, 2.0) else 1
     assert worst(torch.stack([x]), torch.stack([x, z]), activation, both) < 5e-15 * cancelled
 
