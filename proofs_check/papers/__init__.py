@@ -8,4 +8,6 @@ PAPERS = {
     "dynamical": "Deep Active Learning by Leveraging Training Dynamics (dynamicAL, 2022)",
     "crc": "Relieving the Plateau: Active Semi-Supervised Learning for a Better Landscape (CRC)",
     "lookahead": "Making Look-Ahead Active Learning Strategies Feasible with Neural Tangent Kernels",
+    "sample_complexity": "Sample Complexity of Deep Active Learning (nearly orthonormal bases, randomized BSS)",
+    "gradnorm": "Boosting Active Learning via Improving Test Performance (expected- and entropy-gradnorm)",
 }
