@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from altheory import (
         acquisition,
         activations,
+        active_learning,
         alignment,
         conditioning,
         convergence,
@@ -50,6 +51,7 @@ __version__ = "0.1.0"
 _SUBMODULES = (
     "acquisition",
     "activations",
+    "active_learning",
     "alignment",
     "conditioning",
     "convergence",
@@ -80,6 +82,7 @@ __all__ = [
     "__version__",
     "acquisition",
     "activations",
+    "active_learning",
     "alignment",
     "conditioning",
     "convergence",

@@ -7,12 +7,27 @@ Every strategy is an object with its settings and one method, `query`, that retu
     asked.eigendecompositions  # what it cost
 
 `K` is the kernel of all points, or a function of two lists of row numbers that returns a block of it, so that a large pool
-never needs the whole matrix.
+never needs the whole matrix. `DynamicAL` takes the Gram matrix of the examples' gradients in its place, `RandomizedBSS`
+features; `altheory.active_learning.run` hands each strategy what its `query` names.
 """
 
 from altheory.acquisition._crc import CRC, GreedyCRC
+from altheory.acquisition._dynamical import DynamicAL
 from altheory.acquisition._lookahead import EER, EMOC, MLMOC, SequentialMLMOC
 from altheory.acquisition._query import Query, attained
 from altheory.acquisition._random import Random
+from altheory.acquisition._sparsifier import RandomizedBSS
 
-__all__ = ["CRC", "EER", "EMOC", "MLMOC", "GreedyCRC", "Query", "Random", "SequentialMLMOC", "attained"]
+__all__ = [
+    "CRC",
+    "EER",
+    "EMOC",
+    "MLMOC",
+    "DynamicAL",
+    "GreedyCRC",
+    "Query",
+    "Random",
+    "RandomizedBSS",
+    "SequentialMLMOC",
+    "attained",
+]

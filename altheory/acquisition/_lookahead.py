@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from altheory import lookahead
-from altheory._inputs import InputError, as_tensor, check_integer
-from altheory.acquisition._query import BlockReader, Query
+from altheory._inputs import InputError, as_tensor
+from altheory.acquisition._query import BlockReader, Query, check_count
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -187,11 +187,10 @@ def _look(
     """The look-ahead of the pool, the pool's row numbers, and how many are wanted."""
     reader = BlockReader(kernel)
     have = reader.rows("labelled", labelled)
-    rows, wanted = reader.pool(have, pool), check_integer("count", count)
+    rows = reader.pool(have, pool)
+    wanted = check_count(count, rows)
     if not len(have):
         raise InputError("`labelled` is empty but look-ahead trains on a labelled set; give at least one point.")
-    if wanted > len(rows):
-        raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")
     cross = reader.block(rows, have)
     F = as_tensor("outputs", outputs, ndim=2, layout="(N, C)", like=("kernel", cross))
     last = int(torch.cat([rows, have]).max())

@@ -32,16 +32,18 @@ class Query:
     Attributes:
         chosen: (Q,) int64, the row numbers to label, in the order in which they were chosen.
         scores: What was compared: a score for each group (`CRC`), the score after each addition (`GreedyCRC`),
-            of every point of the pool (`MLMOC`, `EMOC`, `EER`), of each point when it was chosen (`SequentialMLMOC`), none
-            (`Random`).
+            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`), of each point when it was chosen
+            (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
         groups: The row numbers of every group that was scored, in order (`CRC`).
         eigendecompositions: How many matrices were decomposed.
+        weights: (Q,) of each chosen point in a weighted objective (`RandomizedBSS`), none otherwise.
     """
 
     chosen: Int[Tensor, " Q"]
     scores: Float[Tensor, " scored"] = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
     groups: tuple[Int[Tensor, " G"], ...] = ()
     eigendecompositions: int = 0
+    weights: Float[Tensor, " weighted"] = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
 
 
 def attained(
@@ -85,6 +87,18 @@ def check_score(score: str) -> str:
     return score
 
 
+def check_count(count: int, rows: Int[Tensor, " U"]) -> int:
+    """A number of points that the pool has.
+
+    Raises:
+        InputError: Another one.
+    """
+    wanted = check_integer("count", count)
+    if wanted > len(rows):
+        raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")
+    return wanted
+
+
 def generator_of(seed: int | torch.Generator) -> torch.Generator:
     """The generator itself, or a new CPU one with this seed.
 
@@ -97,22 +111,23 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
 
 
 class BlockReader:
-    """Blocks of a kernel that is given whole or as a function."""
+    """Blocks of a kernel that is given whole or as a function; `name` is what the caller calls it."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, name: str = "kernel", size: int | None = None) -> None:
+        self.name, self._size = name, size
         self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
         self._matrix: Tensor | None = None
         if self._function is None:
-            self._matrix = as_tensor("kernel", kernel, ndim=2, layout="(N, N)")
+            self._matrix = as_tensor(name, kernel, ndim=2, layout="(N, N)")
             if self._matrix.shape[0] != self._matrix.shape[1]:
                 raise InputError(
-                    f"`kernel` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the kernel of all points."
+                    f"`{name}` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the matrix of all points."
                 )
 
     @property
     def size(self) -> int | None:
-        """N, None for a function."""
-        return None if self._matrix is None else len(self._matrix)
+        """N; None for a function, unless it came with its size."""
+        return self._size if self._matrix is None else len(self._matrix)
 
     def rows(self, name: str, rows: Rows) -> Int[Tensor, " rows"]:
         """Row numbers as int64.
@@ -128,7 +143,7 @@ class BlockReader:
         low, high = (int(found.min()), int(found.max())) if len(found) else (0, -1)
         if low < 0 or (self.size is not None and high >= self.size):
             bound = "" if self.size is None else f" to {self.size - 1}"
-            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; the kernel has rows 0{bound}.")
+            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; `{self.name}` has rows 0{bound}.")
         return found
 
     def pool(self, labelled: Int[Tensor, " n"], pool: Rows | None) -> Int[Tensor, " U"]:
@@ -139,7 +154,7 @@ class BlockReader:
         """
         if pool is None:
             if self.size is None:
-                raise InputError("`pool` is None but `kernel` is a function; name the pool's rows.")
+                raise InputError(f"`pool` is None but `{self.name}` is a function; name the pool's rows.")
             free = torch.ones(self.size, dtype=torch.bool)
             free[labelled] = False
             return free.nonzero()[:, 0]
@@ -156,4 +171,4 @@ class BlockReader:
         assert self._function is not None
         if rows.ndim > 1:
             return torch.stack([self.block(r, c) for r, c in zip(rows, columns, strict=True)])
-        return as_tensor("kernel", self._function(rows, columns), ndim=2, layout="(rows, columns)")
+        return as_tensor(self.name, self._function(rows, columns), ndim=2, layout="(rows, columns)")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from altheory._inputs import InputError, check_integer
-from altheory.acquisition._query import BlockReader, Query, generator_of
+from altheory.acquisition._query import BlockReader, Query, check_count, generator_of
 
 if TYPE_CHECKING:
     from altheory.acquisition._query import Kernel, Rows
@@ -28,7 +27,5 @@ class Random:
         """
         reader = BlockReader(kernel)
         rows = reader.pool(reader.rows("labelled", labelled), pool)
-        wanted = check_integer("count", count)
-        if wanted > len(rows):
-            raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")
+        wanted = check_count(count, rows)
         return Query(rows[torch.randperm(len(rows), generator=generator_of(seed))[:wanted]])
