@@ -14,5 +14,20 @@ from altheory.acquisition._crc import CRC, GreedyCRC
 from altheory.acquisition._lookahead import EER, EMOC, MLMOC, SequentialMLMOC
 from altheory.acquisition._query import Query, attained
 from altheory.acquisition._random import Random
+from altheory.acquisition._uncertainty import EGL, Entropy, EntropyGradNorm, ExpectedGradNorm
 
-__all__ = ["CRC", "EER", "EMOC", "MLMOC", "GreedyCRC", "Query", "Random", "SequentialMLMOC", "attained"]
+__all__ = [
+    "CRC",
+    "EER",
+    "EGL",
+    "EMOC",
+    "MLMOC",
+    "Entropy",
+    "EntropyGradNorm",
+    "ExpectedGradNorm",
+    "GreedyCRC",
+    "Query",
+    "Random",
+    "SequentialMLMOC",
+    "attained",
+]

@@ -32,8 +32,8 @@ class Query:
     Attributes:
         chosen: (Q,) int64, the row numbers to label, in the order in which they were chosen.
         scores: What was compared: a score for each group (`CRC`), the score after each addition (`GreedyCRC`),
-            of every point of the pool (`MLMOC`, `EMOC`, `EER`), of each point when it was chosen (`SequentialMLMOC`), none
-            (`Random`).
+            of every point of the pool (`MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`, `Entropy`), of
+            each point when it was chosen (`SequentialMLMOC`), none (`Random`).
         groups: The row numbers of every group that was scored, in order (`CRC`).
         eigendecompositions: How many matrices were decomposed.
     """
@@ -96,29 +96,22 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(check_integer("seed", seed, least=0))
 
 
-class BlockReader:
-    """Blocks of a kernel that is given whole or as a function."""
+class RowReader:
+    """Row numbers of points of which there are `size`; `what` has the rows, in messages."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
-        self._matrix: Tensor | None = None
-        if self._function is None:
-            self._matrix = as_tensor("kernel", kernel, ndim=2, layout="(N, N)")
-            if self._matrix.shape[0] != self._matrix.shape[1]:
-                raise InputError(
-                    f"`kernel` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the kernel of all points."
-                )
+    def __init__(self, size: int | None, what: str) -> None:
+        self._size, self._what = size, what
 
     @property
     def size(self) -> int | None:
-        """N, None for a function."""
-        return None if self._matrix is None else len(self._matrix)
+        """How many rows there are, None if unknown."""
+        return self._size
 
     def rows(self, name: str, rows: Rows) -> Int[Tensor, " rows"]:
         """Row numbers as int64.
 
         Raises:
-            InputError: Not integers, or a row that the kernel has not.
+            InputError: Not integers, or a row that does not exist.
         """
         given = rows if isinstance(rows, (torch.Tensor, np.ndarray)) else np.asarray(rows)
         found = torch.as_tensor(given).reshape(-1)
@@ -128,7 +121,7 @@ class BlockReader:
         low, high = (int(found.min()), int(found.max())) if len(found) else (0, -1)
         if low < 0 or (self.size is not None and high >= self.size):
             bound = "" if self.size is None else f" to {self.size - 1}"
-            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; the kernel has rows 0{bound}.")
+            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; {self._what} has rows 0{bound}.")
         return found
 
     def pool(self, labelled: Int[Tensor, " n"], pool: Rows | None) -> Int[Tensor, " U"]:
@@ -147,6 +140,21 @@ class BlockReader:
         if len(torch.unique(rows)) < len(rows):
             raise InputError("`pool` names a row twice; name each point once (two equal points have two rows).")
         return rows
+
+
+class BlockReader(RowReader):
+    """Blocks of a kernel that is given whole or as a function."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
+        self._matrix: Tensor | None = None
+        if self._function is None:
+            self._matrix = as_tensor("kernel", kernel, ndim=2, layout="(N, N)")
+            if self._matrix.shape[0] != self._matrix.shape[1]:
+                raise InputError(
+                    f"`kernel` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the kernel of all points."
+                )
+        super().__init__(None if self._matrix is None else len(self._matrix), "the kernel")
 
     def block(self, rows: Int[Tensor, "*batch n"], columns: Int[Tensor, "*batch m"]) -> Float[Tensor, "*batch n m"]:
         """The kernel of these rows with these columns; whole matrices take a batch of row lists."""
