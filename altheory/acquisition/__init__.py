@@ -17,13 +17,18 @@ from altheory.acquisition._lookahead import EER, EMOC, MLMOC, SequentialMLMOC
 from altheory.acquisition._query import Query, attained
 from altheory.acquisition._random import Random
 from altheory.acquisition._sparsifier import RandomizedBSS
+from altheory.acquisition._uncertainty import EGL, Entropy, EntropyGradNorm, ExpectedGradNorm
 
 __all__ = [
     "CRC",
     "EER",
+    "EGL",
     "EMOC",
     "MLMOC",
     "DynamicAL",
+    "Entropy",
+    "EntropyGradNorm",
+    "ExpectedGradNorm",
     "GreedyCRC",
     "Query",
     "Random",

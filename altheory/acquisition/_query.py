@@ -32,8 +32,8 @@ class Query:
     Attributes:
         chosen: (Q,) int64, the row numbers to label, in the order in which they were chosen.
         scores: What was compared: a score for each group (`CRC`), the score after each addition (`GreedyCRC`),
-            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`), of each point when it was chosen
-            (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
+            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`,
+            `Entropy`), of each point when it was chosen (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
         groups: The row numbers of every group that was scored, in order (`CRC`).
         eigendecompositions: How many matrices were decomposed.
         weights: (Q,) of each chosen point in a weighted objective (`RandomizedBSS`), none otherwise.
@@ -110,30 +110,14 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(check_integer("seed", seed, least=0))
 
 
-class BlockReader:
-    """Blocks of a kernel that is given whole or as a function; `name` is what the caller calls it."""
-
-    def __init__(self, kernel: Kernel, name: str = "kernel", size: int | None = None) -> None:
-        self.name, self._size = name, size
-        self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
-        self._matrix: Tensor | None = None
-        if self._function is None:
-            self._matrix = as_tensor(name, kernel, ndim=2, layout="(N, N)")
-            if self._matrix.shape[0] != self._matrix.shape[1]:
-                raise InputError(
-                    f"`{name}` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the matrix of all points."
-                )
-
-    @property
-    def size(self) -> int | None:
-        """N; None for a function, unless it came with its size."""
-        return self._size if self._matrix is None else len(self._matrix)
+            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`,
+            `Entropy`), of each point when it was chosen (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
 
     def rows(self, name: str, rows: Rows) -> Int[Tensor, " rows"]:
         """Row numbers as int64.
 
         Raises:
-            InputError: Not integers, or a row that the kernel has not.
+            InputError: Not integers, or a row that does not exist.
         """
         given = rows if isinstance(rows, (torch.Tensor, np.ndarray)) else np.asarray(rows)
         found = torch.as_tensor(given).reshape(-1)
@@ -143,7 +127,8 @@ class BlockReader:
         low, high = (int(found.min()), int(found.max())) if len(found) else (0, -1)
         if low < 0 or (self.size is not None and high >= self.size):
             bound = "" if self.size is None else f" to {self.size - 1}"
-            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; `{self.name}` has rows 0{bound}.")
+            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`,
+            `Entropy`), of each point when it was chosen (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
         return found
 
     def pool(self, labelled: Int[Tensor, " n"], pool: Rows | None) -> Int[Tensor, " U"]:
@@ -162,6 +147,21 @@ class BlockReader:
         if len(torch.unique(rows)) < len(rows):
             raise InputError("`pool` names a row twice; name each point once (two equal points have two rows).")
         return rows
+
+
+class BlockReader(RowReader):
+    """Blocks of a kernel that is given whole or as a function."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
+        self._matrix: Tensor | None = None
+        if self._function is None:
+            self._matrix = as_tensor("kernel", kernel, ndim=2, layout="(N, N)")
+            if self._matrix.shape[0] != self._matrix.shape[1]:
+                raise InputError(
+                    f"`kernel` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the kernel of all points."
+                )
+        super().__init__(None if self._matrix is None else len(self._matrix), "the kernel")
 
     def block(self, rows: Int[Tensor, "*batch n"], columns: Int[Tensor, "*batch m"]) -> Float[Tensor, "*batch n m"]:
         """The kernel of these rows with these columns; whole matrices take a batch of row lists."""
