@@ -34,7 +34,7 @@ import torch
 
 from altheory import dynamics, kernels, training
 from altheory._inputs import InputError, check_integer
-from altheory.acquisition._query import BlockReader, Query, check_count, generator_of
+from altheory.acquisition._query import Query, RowReader, check_count, generator_of
 from altheory.networks import TwoLayerNet
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _start(start: Any, n: int, generator: torch.Generator) -> Tensor:
     if isinstance(start, int) and not isinstance(start, bool):
         check_count(start, torch.arange(n))
         return torch.randperm(n, generator=generator)[:start]
-    rows = BlockReader(lambda r, c: r, "X", size=n).rows("start", start)
+    rows = RowReader(n, "X").rows("start", start)
     if not len(rows) or len(torch.unique(rows)) < len(rows):
         raise InputError(f"`start` names {len(rows)} rows, {len(torch.unique(rows))} different; name at least one, each once.")
     return rows

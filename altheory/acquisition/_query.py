@@ -110,8 +110,16 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(check_integer("seed", seed, least=0))
 
 
-            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`,
-            `Entropy`), of each point when it was chosen (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
+class RowReader:
+    """Row numbers of points of which there are `size`; `name` is what the caller calls the array that has the rows."""
+
+    def __init__(self, size: int | None, name: str) -> None:
+        self._size, self.name = size, name
+
+    @property
+    def size(self) -> int | None:
+        """How many rows there are, None if unknown."""
+        return self._size
 
     def rows(self, name: str, rows: Rows) -> Int[Tensor, " rows"]:
         """Row numbers as int64.
@@ -127,8 +135,7 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
         low, high = (int(found.min()), int(found.max())) if len(found) else (0, -1)
         if low < 0 or (self.size is not None and high >= self.size):
             bound = "" if self.size is None else f" to {self.size - 1}"
-            of every point of the pool (`DynamicAL`, `MLMOC`, `EMOC`, `EER`, `ExpectedGradNorm`, `EntropyGradNorm`, `EGL`,
-            `Entropy`), of each point when it was chosen (`SequentialMLMOC`), none (`Random`, `RandomizedBSS`).
+            raise InputError(f"`{name}` has a row number {low if low < 0 else high}; `{self.name}` has rows 0{bound}.")
         return found
 
     def pool(self, labelled: Int[Tensor, " n"], pool: Rows | None) -> Int[Tensor, " U"]:
@@ -150,18 +157,18 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
 
 
 class BlockReader(RowReader):
-    """Blocks of a kernel that is given whole or as a function."""
+    """Blocks of a kernel that is given whole or as a function; `name` is what the caller calls it."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, name: str = "kernel") -> None:
         self._function: Callable[[Tensor, Tensor], Tensor] | None = kernel if callable(kernel) else None
         self._matrix: Tensor | None = None
         if self._function is None:
-            self._matrix = as_tensor("kernel", kernel, ndim=2, layout="(N, N)")
+            self._matrix = as_tensor(name, kernel, ndim=2, layout="(N, N)")
             if self._matrix.shape[0] != self._matrix.shape[1]:
                 raise InputError(
-                    f"`kernel` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the kernel of all points."
+                    f"`{name}` has shape {tuple(self._matrix.shape)} but (N, N) is wanted; pass the matrix of all points."
                 )
-        super().__init__(None if self._matrix is None else len(self._matrix), "the kernel")
+        super().__init__(None if self._matrix is None else len(self._matrix), name)
 
     def block(self, rows: Int[Tensor, "*batch n"], columns: Int[Tensor, "*batch m"]) -> Float[Tensor, "*batch n m"]:
         """The kernel of these rows with these columns; whole matrices take a batch of row lists."""

@@ -12,7 +12,7 @@ import torch
 
 from altheory import orthonormal_basis, sparsifier
 from altheory._inputs import InputError, as_tensor, check_integer
-from altheory.acquisition._query import BlockReader, Query, check_count, generator_of
+from altheory.acquisition._query import Query, RowReader, check_count, generator_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -67,7 +67,7 @@ class RandomizedBSS:
                 vanish on the pool, are not finite or do not fit; an accuracy outside (0, 1]; row numbers that are none.
         """
         values = as_tensor("features", features, ndim=2, layout="(N, D)")
-        reader = BlockReader(lambda r, c: values[r, c], "features", size=len(values))
+        reader = RowReader(len(values), "features")
         have = reader.rows("labelled", labelled)
         rows = reader.pool(have, pool)
         wanted = None if count is None else check_count(count, rows)

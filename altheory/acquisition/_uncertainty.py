@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from altheory import gradnorm
-from altheory._inputs import InputError, as_tensor, check_integer
-from altheory.acquisition._query import Query, RowReader
+from altheory._inputs import InputError, as_tensor
+from altheory.acquisition._query import Query, RowReader, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,9 +117,8 @@ def _largest(X: Any, labelled: Rows, count: int, pool: Rows | None, score: Calla
     """The points of the pool with the largest scores."""
     points = X if isinstance(X, torch.Tensor) else as_tensor("X", X, min_ndim=2, layout="(N, d)")
     reader = RowReader(len(points), "X")
-    rows, wanted = reader.pool(reader.rows("labelled", labelled), pool), check_integer("count", count)
-    if wanted > len(rows):
-        raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")
+    rows = reader.pool(reader.rows("labelled", labelled), pool)
+    wanted = check_count(count, rows)
     scores = score(points[rows.to(points.device)])
     order = torch.argsort(scores, descending=True, stable=True)[:wanted]
     return Query(rows[order.cpu()], scores)
