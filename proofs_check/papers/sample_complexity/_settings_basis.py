@@ -1,7 +1,9 @@
-r"""Where the definitions of sections 3 and 5 are attacked: independent functions on a finite support, networks, points of a ball.
+r"""Where the definitions of sections 3 and 5 are attacked: independent functions on a finite support, networks, points of a
+ball.
 
 A linear class is drawn as the span of the columns of V with the identity as its first rows: every class of dimension k whose
-support has k points that determine it has such a basis. So no instance is at the edge of rank loss, where no arithmetic decides.
+support has k points that determine it has such a basis. So no instance is at the edge of rank loss, where no arithmetic
+decides.
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ TEXT = f"{SOURCE}, section 3.2, assumption 3.2 (bounded samples)"
     W=D.real("m", "d"),
     a=signs("m"),
     R=D.interval(0.01, 100),
-    dims={"m": (1, 3), "d": (1, 3)},
+    dims={"m": (1, 2), "d": (1, 2)},
     mutants={"weights one percent too large": dict(power=1.01), "weights as they were": dict(power=0.0)},
 )
 def rescaling(x: Tensor, W: Tensor, a: Tensor, R: Tensor, *, power: float = 1.0) -> Relation:
-    r"""$f(RW,x/R) = f(W,x)$ for every $R > 0$ and every activation (relu and sin here): the class on rescaled data is the class on
-    the data.
+    r"""$f(RW,x/R) = f(W,x)$ for every $R > 0$ and every activation (relu and sin here): the class on rescaled data is the class
+    on the data.
 
     In the paper: "The assumption basically says that there is a bound on the maximum value in the input data. We can always
     achieve this by rescaling the data."
@@ -59,7 +59,7 @@ def rescaling(x: Tensor, W: Tensor, a: Tensor, R: Tensor, *, power: float = 1.0)
     x=ball("d"),
     w=ball("m", "d"),
     R=D.interval(0, 100),
-    dims={"m": (1, 3), "d": (1, 3)},
+    dims={"m": (1, 2), "d": (1, 2)},
     mutants={"one percent less": dict(share=0.99), "half of it": dict(share=0.5)},
 )
 def bounded_weights(x: Tensor, w: Tensor, R: Tensor, *, share: float = 1.0) -> Relation:
@@ -87,15 +87,15 @@ def bounded_weights(x: Tensor, w: Tensor, R: Tensor, *, share: float = 1.0) -> R
     mutants={"at most 0.9": dict(bound=0.9), "at most 1/2": dict(bound=0.5)},
 )
 def smoothness(x: Tensor, w: Tensor, u: Tensor, order: Tensor, *, bound: float = 1.0) -> Relation:
-    r"""If $|\phi^{(C)}| \le 1$ ($\phi = \sin$, $m = 1$), then the C-th derivative of $f(W,\cdot)$ at a point $|x| \le 1$ in every
-    direction u, $|u| = 1$, is at most 1.
+    r"""If $|\phi^{(C)}| \le 1$ ($\phi = \sin$, $m = 1$), then the C-th derivative of $f(W,\cdot)$ at a point $|x| \le 1$ in
+    every direction u, $|u| = 1$, is at most 1.
 
     In the paper: "determined by the smoothness of non-linear activation and the dimension of the input data".
 
     Counterexample: $w = 2e_1$, $u = e_1$, $C = 20$, $x = e_1/2$: the derivative is $2^{20}\sin1$.
 
-    Notes: the derivative of $\phi(w\cdot x)$ is $(w\cdot u)^C\phi^{(C)}(w\cdot x)$. Data scaled down by R need weights scaled up by R,
-    so the rescaling of assumption 3.2 is paid for with $R^C$ here.
+    Notes: the derivative of $\phi(w\cdot x)$ is $(w\cdot u)^C\phi^{(C)}(w\cdot x)$. Data scaled down by R need weights scaled
+    up by R, so the rescaling of assumption 3.2 is paid for with $R^C$ here.
     """
     value = (w * u[:, 0]).sum(-1) ** order * sine_derivative((w * x).sum(-1), order)
     return leq(torch.abs(value), bound + 0 * value, names=["C-th derivative of f", "1"])
@@ -111,14 +111,14 @@ def smoothness(x: Tensor, w: Tensor, u: Tensor, order: Tensor, *, bound: float =
     a=signs("m"),
     u=D.unit_vectors(1, "d"),
     order=D.integer(20, 23),
-    dims={"m": (1, 3), "d": (2, 3)},
+    dims={"m": (1, 2), "d": (2, 2)},
     mutants={"one percent less": dict(share=0.99), "weights to the power C - 1": dict(lower=1)},
 )
 def smoothness_scaled(
     x: Tensor, W: Tensor, a: Tensor, u: Tensor, order: Tensor, *, share: float = 1.0, lower: int = 0
 ) -> Relation:
-    r"""If $|\phi^{(C)}| \le 1$ ($\phi = \sin$ here), the C-th derivative of $f(W,\cdot)$ in every direction u, $|u| = 1$, is at most
-    $m^{-1/2}\sum_r|w_r|^C$.
+    r"""If $|\phi^{(C)}| \le 1$ ($\phi = \sin$ here), the C-th derivative of $f(W,\cdot)$ in every direction u, $|u| = 1$, is at
+    most $m^{-1/2}\sum_r|w_r|^C$.
 
     Tight at: one neuron, u in the direction of w, $|\phi^{(C)}(w\cdot x)|$ near 1.
     """

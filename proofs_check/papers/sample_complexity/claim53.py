@@ -1,5 +1,5 @@
-r"""Claim 5.3, first half (with theorem 4.1): $\tilde d$ functions are near every network, for the readings of $\tilde d$ in which it is
-a multiple of d up to logarithms.
+r"""Claim 5.3, first half (with theorem 4.1): $\tilde d$ functions are near every network, for the readings of $\tilde d$ in
+which it is a multiple of d up to logarithms.
 
 The bound $\tilde d \le (10d+\log(1/\varepsilon_0)/\log(d))$ came without its exponents, if it had any. Readings:
 R1 as printed; R5 with a lost O(.); R6 with the bracket over $\log d$; R2 to R4 with an exponent lost
@@ -49,7 +49,8 @@ def claim53(d: Tensor, p: Tensor, accuracy: Tensor, *, share: float = 1.0) -> Re
     networks, which are all forms of degree p (sample_complexity.definition31.forms_rank): a linear space is within a finite
     distance of another only if its dimension is not larger (sample_complexity.claim53.lemma, by scaling).
 
-    Counterexample: $d = 20$, $p = 2$, $\varepsilon_0 = 1/20$: $210 > 201$. $d = 3$, $p = 7$, $\varepsilon_0 = 1/10$: $36 > 32.1$.
+    Counterexample: $d = 20$, $p = 2$, $\varepsilon_0 = 1/20$: $210 > 201$. $d = 3$, $p = 7$, $\varepsilon_0 = 1/10$: $36 >
+    32.1$.
 
     Notes: all hypotheses of theorem 4.1 hold: $p < 10d$, so $\phi^{(C)} = 0$. Neither $\rho > 0$ nor the bounds of
     Kabatjanskii and Levenstein help: those say how many nearly orthogonal vectors fit into few dimensions, not how few
@@ -101,8 +102,8 @@ def _quadratic_ranks() -> Tensor:
     mutants={"one less": dict(less=1), "one more": dict(less=-1)},
 )
 def rank(d: Tensor, more: Tensor, *, less: int = 0) -> Relation:
-    r"""The exact rank of $[(w_j\cdot x_i)^2]$ at random integer points and weights is $d(d+1)/2$: 190 for $d = 19$, 210 for $d = 20$;
-    further features ($\mathrm{more}$) cannot add to it.
+    r"""The exact rank of $[(w_j\cdot x_i)^2]$ at random integer points and weights is $d(d+1)/2$: 190 for $d = 19$, 210 for $d
+    = 20$; further features ($\mathrm{more}$) cannot add to it.
     """
     return eq(_quadratic_ranks()[(d - 19,)] + 0 * more, _forms(d) - less, names=["rank", "d (d + 1) / 2"])
 
@@ -176,8 +177,8 @@ def bracket(d: Tensor, accuracy: Tensor, *, share: float = 1.0) -> Relation:
     mutants={"one percent less": dict(share=0.99), "r + n functions out of reach": dict(more=1)},
 )
 def lemma(U: Tensor, *, share: float = 1.0, more: int = 0) -> Relation:
-    r"""Let $e_1,\dots,e_N$ be orthonormal and S a space of dimension $r \le N$. The squared distances of the $e_i$ from S sum to at
-    least $N-r$, and to exactly $N-r$ when S is inside their span, as here.
+    r"""Let $e_1,\dots,e_N$ be orthonormal and S a space of dimension $r \le N$. The squared distances of the $e_i$ from S sum
+    to at least $N-r$, and to exactly $N-r$ when S is inside their span, as here.
 
     Proof: the sum is $N-\mathrm{tr}\,P_S$.
 
@@ -195,7 +196,7 @@ def lemma(U: Tensor, *, share: float = 1.0, more: int = 0) -> Relation:
     source=f"on {TEXT}, step 1 of section 5.2",
     sharpens="sample_complexity.claim53.lemma",
     U=D.derived(with_axes, D.real("n", "r"), text="r independent columns of length r + n"),
-    dims={"n": (1, 2), "r": (1, 2)},
+    dims={"n": (1, 2), "r": (1, 1)},
     mutants={"one percent more": dict(share=1.01), "10 percent more": dict(share=1.1)},
 )
 def farthest(U: Tensor, *, share: float = 1.0) -> Relation:
@@ -226,14 +227,14 @@ def _sign_widths() -> Tensor:
     mutants={"half of eps_0": dict(share=0.5), "0.9 of eps_0": dict(share=0.9)},
 )
 def signs(D_: Tensor, *, share: float = 1.0) -> Relation:
-    r"""On the uniform circle, $d = 2$, a space of dimension $\tilde d = 20+\log_2(1/\varepsilon_0)$ comes within a squared distance
-    $\varepsilon_0$ of every $\mathrm{sign}(w\cdot x)$. Here $\varepsilon_0 = 2^{20-\tilde d}$.
+    r"""On the uniform circle, $d = 2$, a space of dimension $\tilde d = 20+\log_2(1/\varepsilon_0)$ comes within a squared
+    distance $\varepsilon_0$ of every $\mathrm{sign}(w\cdot x)$. Here $\varepsilon_0 = 2^{20-\tilde d}$.
 
     Counterexample: $\tilde d = 27$, $\varepsilon_0 = 1/128$: the squared width is at least 0.0148. ($\varepsilon_0 = 1/1000$:
     $\tilde d = 29$, 0.01399.)
 
-    Notes: Kolmogorov widths, in closed form: the squared width falls like $4/(\pi^2\tilde d)$ (for odd $\tilde d$ a lower bound of it).
-    tanh violates $|\phi^{(C)}| \le 1$, but tanh(ct) with small c does not, and has the same networks
+    Notes: Kolmogorov widths, in closed form: the squared width falls like $4/(\pi^2\tilde d)$ (for odd $\tilde d$ a lower bound
+    of it). tanh violates $|\phi^{(C)}| \le 1$, but tanh(ct) with small c does not, and has the same networks
     (sample_complexity.theorem41_hypothesis.rescaled).
     """
     width = _sign_widths()[(D_ - 24,)]
@@ -252,8 +253,8 @@ def signs(D_: Tensor, *, share: float = 1.0) -> Relation:
     mutants={"m/4 times": dict(share=0.25), "0.99 m times": dict(share=0.99)},
 )
 def width(U: Tensor, t: Tensor, s: Tensor, m: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For an odd $\phi$ (sin here) the network of width m with $w_r = a_rw$ has m times the squared distance from a space S that
-    the neuron $\phi(w\cdot x)$ has, whatever the signs. Here $t_i = w\cdot x_i$ on points of equal mass.
+    r"""For an odd $\phi$ (sin here) the network of width m with $w_r = a_rw$ has m times the squared distance from a space S
+    that the neuron $\phi(w\cdot x)$ has, whatever the signs. Here $t_i = w\cdot x_i$ on points of equal mass.
 
     Proof: it is $\sqrt m\,\phi(w\cdot x)$.
 

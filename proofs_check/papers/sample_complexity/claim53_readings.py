@@ -65,7 +65,7 @@ def exponents(d: Tensor, extra: Tensor, *, times: float = 1.0, less: int = 0) ->
     x=D.real(1, 2),
     W=D.real("m", 2),
     a=signs("m"),
-    dims={"m": (1, 4)},
+    dims={"m": (1, 3)},
     mutants={"without the mixed monomials": dict(mixed=0.0), "one percent more": dict(share=1.01)},
 )
 def polynomial(c: Tensor, x: Tensor, W: Tensor, a: Tensor, *, mixed: float = 1.0, share: float = 1.0) -> Relation:
@@ -74,7 +74,8 @@ def polynomial(c: Tensor, x: Tensor, W: Tensor, a: Tensor, *, mixed: float = 1.0
 
     Notes: so the first half of the claim holds for polynomials with $\varepsilon = 0$ and $\tilde d = \binom{C+d-1}d$.
     """
-    phi = activations.Activation("cubic", lambda t: sum(c[:, k, None, None] * t**k for k in range(4)), None)
+    c0, c1, c2, c3 = (c[:, k, None, None] for k in range(4))
+    phi = activations.Activation("cubic", lambda t: ((c3 * t + c2) * t + c1) * t + c0, None)
     total = 0 * x[:, 0, 0]
     for i in range(4):
         for j in range(4 - i):
@@ -95,13 +96,13 @@ def polynomial(c: Tensor, x: Tensor, W: Tensor, a: Tensor, *, mixed: float = 1.0
     a=signs("m"),
     R=D.interval(0.0625, 4),
     C=D.integer(1, 8),
-    dims={"m": (1, 3), "d": (1, 2)},
+    dims={"m": (1, 2), "d": (1, 2)},
     mutants={"one percent less": dict(share=0.99), "(C + 1/2) C! for C!": dict(faster=0.5)},
 )
 def taylor(x: Tensor, w: Tensor, a: Tensor, R: Tensor, C: Tensor, *, share: float = 1.0, faster: float = 0.0) -> Relation:
-    r"""If $|x| \le 1$, $|w_r| \le R$ and $|\phi^{(C)}| \le 1$ ($\phi = \sin$), then f is within $\sqrt m\,R^C/C!$ of the network of the
-    Taylor polynomial of degree below C, in the supremum norm. With $\sqrt m\,R^C/C! \le \varepsilon_0$ the first half of the
-    claim holds with $\tilde d = \binom{C+d-1}d$.
+    r"""If $|x| \le 1$, $|w_r| \le R$ and $|\phi^{(C)}| \le 1$ ($\phi = \sin$), then f is within $\sqrt m\,R^C/C!$ of the
+    network of the Taylor polynomial of degree below C, in the supremum norm. With $\sqrt m\,R^C/C! \le \varepsilon_0$ the first
+    half of the claim holds with $\tilde d = \binom{C+d-1}d$.
 
     Tight at: one neuron, $R \to 0$, odd C.
 
@@ -113,10 +114,10 @@ def taylor(x: Tensor, w: Tensor, a: Tensor, R: Tensor, C: Tensor, *, share: floa
     bound = torch.ones_like(R)
     for k in range(8):
         term = (0.0, 1.0, 0.0, -1.0)[k % 4] * power / math.factorial(k)
-        here = C[:, None] > k
+        here = (C - k)[:, None] > 0
         taylor = torch.where(here, taylor + term, taylor)
-        bound = torch.where(C > k, bound * R, bound)
-        factorial = torch.where(C > k, factorial * (k + 1), factorial)
+        bound = torch.where(C - k > 0, bound * R, bound)
+        factorial = torch.where(C - k > 0, factorial * (k + 1), factorial)
         power = power * t
     error = torch.abs((a * (torch.sin(t) - taylor)).sum(-1)) / m**0.5
     factorial = factorial * (1 + faster * C) if faster else factorial
@@ -151,8 +152,8 @@ def _space(A: Tensor, E: Tensor) -> Tensor:
     mutants={"one percent more": dict(share=1.01), "5 percent more": dict(share=1.05)},
 )
 def sines(U: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $x_1$ be uniform on $\{0,1/N,\dots,1-1/N\}$ with $N > 2n$. For every space of r functions the mean over $k \le n$ of the
-    squared distance of $\sin(2\pi kx_1)$ is at least $\frac12(1-r/n)$ (here $n = 3$, $N = 7$).
+    r"""Let $x_1$ be uniform on $\{0,1/N,\dots,1-1/N\}$ with $N > 2n$. For every space of r functions the mean over $k \le n$ of
+    the squared distance of $\sin(2\pi kx_1)$ is at least $\frac12(1-r/n)$ (here $n = 3$, $N = 7$).
 
     Proof: the n sines are orthogonal with $\mathrm{E}\sin^2 = 1/2$ (sample_complexity.claim53.lemma).
 
@@ -206,14 +207,14 @@ def any_size(size: Tensor, n: Tensor, accuracy: Tensor, *, share: float = 1.0) -
 )
 def second_half(v: Tensor, c: Tensor, m: Tensor, accuracy: Tensor, *, share: float = 1.0) -> Relation:
     r"""For every $h = cv$, v a basis function with $\mathrm{E}v^2 = 1$ (here of values 1 and -1), there is a W with
-    $\|h-f(W,\cdot)\|_D^2 \le \varepsilon$; in particular $\mathrm{E}(|h|-\sqrt m)_+^2 \le \varepsilon$, as $|f| \le \sqrt m$ for
-    $|\phi| \le 1$.
+    $\|h-f(W,\cdot)\|_D^2 \le \varepsilon$; in particular $\mathrm{E}(|h|-\sqrt m)_+^2 \le \varepsilon$, as $|f| \le \sqrt m$
+    for $|\phi| \le 1$.
 
     Counterexample: $h = 10v$, $m = 4$: $\|h-f\|_D^2 \ge 64$.
 
-    Notes: a linear space is unbounded, a network of a bounded activation is not (sample_complexity.definition31.bounded). If F_nn
-    is read as the set of the approximants of the networks alone, the second half is true by definition, and F_nn is not the
-    linear space that sections 5.4 and 5.5 use.
+    Notes: a linear space is unbounded, a network of a bounded activation is not (sample_complexity.definition31.bounded). If
+    F_nn is read as the set of the approximants of the networks alone, the second half is true by definition, and F_nn is not
+    the linear space that sections 5.4 and 5.5 use.
     """
     beyond = torch.relu(torch.abs(c[:, None] * v[..., 0]) - torch.sqrt(m.to(torch.float64))[:, None])
     return leq((beyond * beyond).mean(-1), share * accuracy, names=["distance^2, at least", "eps"])

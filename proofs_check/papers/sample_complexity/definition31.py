@@ -1,4 +1,5 @@
-r"""Definition 3.1: two-layer networks $f(W,x) = m^{-1/2}\sum_ra_r\phi(w_r\cdot x)$ with fixed signs $a_r$, and what class they form."""
+r"""Definition 3.1: two-layer networks $f(W,x) = m^{-1/2}\sum_ra_r\phi(w_r\cdot x)$ with fixed signs $a_r$, and what class they
+form."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ TEXT = f"{SOURCE}, section 3.2, definition 3.1"
     x=D.real(1, "d"),
     W=D.real("m", "d"),
     a=signs("m"),
-    dims={"m": (1, 4), "d": (1, 3)},
+    dims={"m": (1, 3), "d": (1, 2)},
     mutants={"one percent less": dict(share=0.99), "sqrt(m - 1/2)": dict(fewer=0.5)},
 )
 def bounded(x: Tensor, W: Tensor, a: Tensor, *, share: float = 1.0, fewer: float = 0.0) -> Relation:
@@ -46,7 +47,7 @@ def bounded(x: Tensor, W: Tensor, a: Tensor, *, share: float = 1.0, fewer: float
     W=D.real("m", "d"),
     a=signs("m"),
     c=D.interval(0, 4),
-    dims={"m": (1, 3), "d": (1, 3)},
+    dims={"m": (1, 2), "d": (1, 2)},
     mutants={"weights one percent too large": dict(stretch=1.01), "the class of c + 1/100": dict(more=0.01)},
 )
 def cone(x: Tensor, W: Tensor, a: Tensor, c: Tensor, *, stretch: float = 1.0, more: float = 0.0) -> Relation:
@@ -72,13 +73,13 @@ def cone(x: Tensor, W: Tensor, a: Tensor, c: Tensor, *, stretch: float = 1.0, mo
     mutants={"nine tenths and one tenth": dict(share=0.9), "99 and 1 percent": dict(share=0.99)},
 )
 def convex(v: Tensor, w: Tensor, *, share: float = 0.5) -> Relation:
-    r"""For $d = 2$, $m = 1$, $a = 1$ and $\phi(t) = t^2$, the mean of two networks $(v\cdot x)^2$ and $(w\cdot x)^2$ is a network,
-    that is, the quadratic form $\frac12(vv^\top+ww^\top)$ has determinant 0.
+    r"""For $d = 2$, $m = 1$, $a = 1$ and $\phi(t) = t^2$, the mean of two networks $(v\cdot x)^2$ and $(w\cdot x)^2$ is a
+    network, that is, the quadratic form $\frac12(vv^\top+ww^\top)$ has determinant 0.
 
     Counterexample: $v = e_1$, $w = e_2$: the mean is $(x_1^2+x_2^2)/2$, which vanishes on no line, as $(u\cdot x)^2$ does.
 
-    Proof: the determinant of $svv^\top+(1-s)ww^\top$ is $s(1-s)(v_1w_2-v_2w_1)^2$: no point between two networks is one unless v and w
-    are parallel.
+    Proof: the determinant of $svv^\top+(1-s)ww^\top$ is $s(1-s)(v_1w_2-v_2w_1)^2$: no point between two networks is one unless
+    v and w are parallel.
 
     Notes: with many neurons of both signs the same $\phi$ makes a linear space (sample_complexity.definition31.forms); for relu
     or sin no finite m does.

@@ -39,8 +39,8 @@ def _number(V: Tensor, p: Tensor) -> Tensor:
     mutants={"weights of at least 1": dict(least=1.0), "weights of at least 100": dict(least=100.0)},
 )
 def nonzero(x: Tensor, W: Tensor, *, least: float = 0.0) -> Relation:
-    r"""If W is not 0 (and the support is not the point 0), then $\mathrm{E}f(W,\cdot)^2 > 0$, so that the quotient in K is defined.
-    Here $\phi(t) = t^2$, $m = 2$, $a = (1,-1)$, one point.
+    r"""If W is not 0 (and the support is not the point 0), then $\mathrm{E}f(W,\cdot)^2 > 0$, so that the quotient in K is
+    defined. Here $\phi(t) = t^2$, $m = 2$, $a = (1,-1)$, one point.
 
     Counterexample: $w_1 = w_2 = 1$, $x = 1$: $f = 0$, and the quotient is 0/0.
 
@@ -67,7 +67,8 @@ def nonzero(x: Tensor, W: Tensor, *, least: float = 0.0) -> Relation:
 )
 def linear(V: Tensor, p: Tensor, c: Tensor, *, share: float = 1.0, mean: bool = False) -> Relation:
     r"""Let the class be the span of the columns of V, $v_i$ the i-th row and $G = \mathrm{E}vv^\top$. Every $h = Vc$ has
-    $\max_ih(x_i)^2 \le K\,\mathrm{E}h^2$ with $K = \max_iv_i^\top G^{-1}v_i$, the largest leverage score over the mass of its point.
+    $\max_ih(x_i)^2 \le K\,\mathrm{E}h^2$ with $K = \max_iv_i^\top G^{-1}v_i$, the largest leverage score over the mass of its
+    point.
 
     Proof: Cauchy-Schwarz in the norm of G.
 
@@ -147,12 +148,13 @@ def ceiling(h: Tensor, p: Tensor, *, share: float = 1.0, place: int = 0) -> Rela
     p=masses(3, "n"),
     W=D.real("m", 2),
     a=signs("m"),
-    dims={"m": (1, 2), "n": (1, 2)},
+    dims={"m": (2, 2), "n": (1, 1)},
     mutants={"one percent less": dict(share=0.99), "without the mixed monomial": dict(mixed=0.0)},
 )
 def below_span(x: Tensor, p: Tensor, W: Tensor, a: Tensor, *, share: float = 1.0, mixed: float = 1.0) -> Relation:
-    r"""For $\phi(t) = t^2$, $d = 2$ and every W: $\max_if(W,x_i)^2/\mathrm{E}f^2$ is at most K of the span $x_1^2, x_1x_2, x_2^2$ of all
-    neurons, of which f is a combination. Here $e_1, e_2, e_1+e_2$ are among the points, so that the three are independent.
+    r"""For $\phi(t) = t^2$, $d = 2$ and every W: $\max_if(W,x_i)^2/\mathrm{E}f^2$ is at most K of the span $x_1^2, x_1x_2,
+    x_2^2$ of all neurons, of which f is a combination. Here $e_1, e_2, e_1+e_2$ are among the points, so that the three are
+    independent.
 
     Tight at: a W at which f is the function of sample_complexity.definition33.attained.
     """

@@ -36,8 +36,8 @@ def _lines(n: Tensor, most: int) -> tuple[Tensor, Tensor]:
     mutants={"one percent less": dict(share=0.99), "one per mille less": dict(share=0.999)},
 )
 def one_quadratic_neuron(w: Tensor, n: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For $f = (w\cdot x)^2$ ($\phi(t) = t^2$, $m = 1$) and x uniform on $n \ge 3$ unit vectors of the plane at angles $\pi j/n$:
-    $\max_xf^2 \le \frac83\,\mathrm{E}f^2$.
+    r"""For $f = (w\cdot x)^2$ ($\phi(t) = t^2$, $m = 1$) and x uniform on $n \ge 3$ unit vectors of the plane at angles $\pi
+    j/n$: $\max_xf^2 \le \frac83\,\mathrm{E}f^2$.
 
     Proof: $\mathrm{E}(w\cdot x)^4 = \frac38|w|^4$, whatever the direction of w.
 
@@ -58,14 +58,14 @@ def one_quadratic_neuron(w: Tensor, n: Tensor, *, share: float = 1.0) -> Relatio
     mutants={"95 percent of it": dict(share=0.95), "90 percent of it": dict(share=0.9)},
 )
 def dimension_nonlinear(n: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let x be uniform on $n \ge 3$ unit vectors of the plane at angles $\pi j/n$, $\phi(t) = t^2$, $m = 1$. Then K is at least 3, the
-    dimension of the span of all $(w\cdot x)^2$.
+    r"""Let x be uniform on $n \ge 3$ unit vectors of the plane at angles $\pi j/n$, $\phi(t) = t^2$, $m = 1$. Then K is at
+    least 3, the dimension of the span of all $(w\cdot x)^2$.
 
-    Counterexample: every n: $K = 8/3$ (sample_complexity.definition33.one_quadratic_neuron), here as the largest quotient over w
-    among the points.
+    Counterexample: every n: $K = 8/3$ (sample_complexity.definition33.one_quadratic_neuron), here as the largest quotient over
+    w among the points.
 
-    Notes: all hypotheses of theorem 4.1 hold. One relu neuron on the uniform circle has $K = 4$, and its neurons span an infinite
-    dimension. For linear classes the statement is true (sample_complexity.definition33.dimension).
+    Notes: all hypotheses of theorem 4.1 hold. One relu neuron on the uniform circle has $K = 4$, and its neurons span an
+    infinite dimension. For linear classes the statement is true (sample_complexity.definition33.dimension).
     """
     points, count = _lines(n, 8)
     inner = points @ torch.transpose(points, -1, -2)
@@ -86,8 +86,8 @@ def dimension_nonlinear(n: Tensor, *, share: float = 1.0) -> Relation:
     mutants={"an activation that does not vanish at 0": dict(activation="softplus"), "new weights of 1/100": dict(weight=0.01)},
 )
 def monotone(x: Tensor, p: Tensor, W: Tensor, a: Tensor, *, activation: str = "sin", weight: float = 0.0) -> Relation:
-    r"""If $\phi(0) = 0$ (sin here), every network of m neurons has the same quotient $\max f^2/\mathrm{E}f^2$ as one of $m+1$ neurons,
-    whatever the new output sign: so $K(m) \le K(m+1)$.
+    r"""If $\phi(0) = 0$ (sin here), every network of m neurons has the same quotient $\max f^2/\mathrm{E}f^2$ as one of $m+1$
+    neurons, whatever the new output sign: so $K(m) \le K(m+1)$.
 
     Proof: the new neuron has weight 0; the factor $m^{-1/2}$ cancels.
     """
@@ -109,13 +109,13 @@ def monotone(x: Tensor, p: Tensor, W: Tensor, a: Tensor, *, activation: str = "s
     mutants={"n + 1/10": dict(more=0.1), "half as many neurons": dict(frequencies=3)},
 )
 def universal(n: Tensor, point: Tensor, e: Tensor, *, more: float = 0.0, frequencies: int = 6) -> Relation:
-    r"""Let x be uniform on $x_j = \frac{2j-1}{2n}$, $j\le n$. For $\phi = \sin$, n neurons of each sign and every $0 < e \le 1/100$ there
-    is a W with $\max f^2/\mathrm{E}f^2 \ge n\left(1-n\left(\frac{4\pi e}{1-4\pi e}\right)^2\right)$. So $K = n$, the largest there
-    is, once $m \ge 2n$.
+    r"""Let x be uniform on $x_j = \frac{2j-1}{2n}$, $j\le n$. For $\phi = \sin$, n neurons of each sign and every $0 < e \le
+    1/100$ there is a W with $\max f^2/\mathrm{E}f^2 \ge n\left(1-n\left(\frac{4\pi e}{1-4\pi e}\right)^2\right)$. So $K = n$,
+    the largest there is, once $m \ge 2n$.
 
     Proof: $f = \sum_k\sin((\pi k+\pi ec_k)x)-\sin(\pi kx)$, $0\le k<n$, is $\pi e\,x\sum_kc_k\cos(\pi kx)$ up to
-    $\frac12\sum_k(\pi ec_kx)^2$, and $c_k = \frac2n\cos(\pi kx_i)$ (half of it for $k = 0$) makes that sum 1 at $x_i$ and 0 at the other
-    points.
+    $\frac12\sum_k(\pi ec_kx)^2$, and $c_k = \frac2n\cos(\pi kx_i)$ (half of it for $k = 0$) makes that sum 1 at $x_i$ and 0 at
+    the other points.
 
     Notes: so K is the size of the pool for wide networks, and a pool of $K\log\tilde d+K/\varepsilon$ points does not exist.
     """
@@ -146,8 +146,8 @@ def sinc_grid(n: Tensor, *, share: float = 1.0, less: float = 0.0) -> Relation:
 
     Proof: $\phi(wx_j) = \sin(\pi j)/(\pi j) = 0$ except at $x = 0$.
 
-    Notes: $\phi$ is a mean of $\cos(st)$ over $s\in[0,1]$, so $|\phi^{(C)}| \le 1/(C+1)$ for every C, and $|x|\le1$: all hypotheses hold,
-    and K is unbounded in n.
+    Notes: $\phi$ is a mean of $\cos(st)$ over $s\in[0,1]$, so $|\phi^{(C)}| \le 1/(C+1)$ for every C, and $|x|\le1$: all
+    hypotheses hold, and K is unbounded in n.
     """
     j = torch.arange(40, dtype=torch.float64)[None]
     t = share * math.pi * j + torch.where(j > 0, 0 * j, 1 + 0 * j)
@@ -175,9 +175,9 @@ def _sinc_number(w: Tensor) -> Tensor:
     mutants={"like 0.6 w": dict(slope=0.6), "like the root of w": dict(power=0.5)},
 )
 def sinc(seed: Tensor, *, slope: float = 2 / math.pi, power: float = 1.0) -> Measurement:
-    r"""Let x be uniform on $[-1,1]$, $\phi(t) = \sin t/t$, $m = 1$. Then $\max f(w,\cdot)^2/\mathrm{E}f^2$ lies between $\frac2\pi w$ and 1.05
-    times it, for w between 10 and 1000 (one w for each seed, log-uniform). So K is infinite: "suppose K is bounded" excludes this
-    $\phi$ altogether.
+    r"""Let x be uniform on $[-1,1]$, $\phi(t) = \sin t/t$, $m = 1$. Then $\max f(w,\cdot)^2/\mathrm{E}f^2$ lies between
+    $\frac2\pi w$ and 1.05 times it, for w between 10 and 1000 (one w for each seed, log-uniform). So K is infinite: "suppose K
+    is bounded" excludes this $\phi$ altogether.
 
     Proof: $\mathrm{E}f^2 = \frac1w\int_0^w\sin^2t/t^2\,dt < \frac\pi{2w}$, and $f = 1$ at $x = 0$.
 
@@ -229,8 +229,9 @@ def sine(w: Tensor, *, K: float = 3.0) -> Relation:
     mutants={"w turned by 1 percent": dict(turned=1.01), "one percent less": dict(share=0.99)},
 )
 def relu_arc(steps: Tensor, first: Tensor, last: Tensor, *, turned: float = 1.0, share: float = 1.0) -> Relation:
-    r"""Let the support be points $x_0, x_1, \dots$ in this order on an arc of the circle shorter than a half, with masses $p_i$. The
-    relu neuron $w \perp x_1$, $w\cdot x_0 > 0$, has $\max f^2/\mathrm{E}f^2 = 1/p_0$: n on n points of equal mass, whatever n.
+    r"""Let the support be points $x_0, x_1, \dots$ in this order on an arc of the circle shorter than a half, with masses
+    $p_i$. The relu neuron $w \perp x_1$, $w\cdot x_0 > 0$, has $\max f^2/\mathrm{E}f^2 = 1/p_0$: n on n points of equal mass,
+    whatever n.
 
     Proof: $w\cdot x_j \le 0$ for all the others.
 
@@ -271,8 +272,8 @@ def _isolated(seed: Tensor) -> Tensor:
     mutants={"at most half of n": dict(low=0.0, high=0.5), "at most 0.99 n": dict(low=0.0, high=0.99)},
 )
 def digits(seed: Tensor, *, low: float = 0.999, high: float = 1.001) -> Measurement:
-    r"""For a random digit for each seed, of 1797, there is a relu neuron that fires at this digit alone (linear programming), so that
-    $K = n = 1797$, the largest there is.
+    r"""For a random digit for each seed, of 1797, there is a relu neuron that fires at this digit alone (linear programming),
+    so that $K = n = 1797$, the largest there is.
 
     Notes: the pool of theorem 4.1, $K\log\tilde d+K/\varepsilon$ points, is then larger than the pool.
     """

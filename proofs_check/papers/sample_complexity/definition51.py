@@ -31,7 +31,7 @@ def _norms(U: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     source=FACTOR,
     U=D.unit_vectors("D", "k"),
     alpha=D.real("D"),
-    dims={"D": (1, 4), "k": (1, 3)},
+    dims={"D": (1, 3), "k": (1, 2)},
     mutants={"1 + rho (d - 2)": dict(less=2.0), "1 + 0.95 rho (d - 1)": dict(less=1.0, share=0.95)},
 )
 def printed(U: Tensor, alpha: Tensor, *, less: float = 0.0, share: float = 1.0) -> Relation:
@@ -53,7 +53,7 @@ def printed(U: Tensor, alpha: Tensor, *, less: float = 0.0, share: float = 1.0) 
     sharpens="sample_complexity.definition51.printed",
     U=D.unit_vectors("D", "k"),
     alpha=D.real("D"),
-    dims={"D": (1, 4), "k": (1, 3)},
+    dims={"D": (1, 3), "k": (1, 2)},
     mutants={"above, 5 percent of rho less": dict(above=0.95), "below, 5 percent of rho less": dict(below=0.95)},
 )
 def gershgorin(U: Tensor, alpha: Tensor, *, below: float = 1.0, above: float = 1.0) -> Relation:
@@ -87,11 +87,12 @@ def gershgorin(U: Tensor, alpha: Tensor, *, below: float = 1.0, above: float = 1
     mutants={"one percent more": dict(share=1.01), "rho for 1 - rho": dict(own=0.0)},
 )
 def equicorrelated(alpha: Tensor, rho: Tensor, *, share: float = 1.0, own: float = 1.0) -> Relation:
-    r"""For $G = (1-\rho)I+\rho\mathbf{1}\mathbf{1}^\top$: $\alpha^\top G\alpha = (1-\rho)|\alpha|^2+\rho(\sum_i\alpha_i)^2$, which is
-    $(1+\rho(\tilde d-1))|\alpha|^2$ at $\alpha = (1,\dots,1)$, for both signs of $\rho$. So no smaller factor than
+    r"""For $G = (1-\rho)I+\rho\mathbf{1}\mathbf{1}^\top$: $\alpha^\top G\alpha = (1-\rho)|\alpha|^2+\rho(\sum_i\alpha_i)^2$,
+    which is $(1+\rho(\tilde d-1))|\alpha|^2$ at $\alpha = (1,\dots,1)$, for both signs of $\rho$. So no smaller factor than
     $1+|\rho|(\tilde d-1)$ will do.
 
-    Notes: $\tilde d = 3$, $\rho = 1/4$: 3/2, where the printed factor is 7/4. G is a Gram matrix for $-1/(\tilde d-1) \le \rho \le 1$.
+    Notes: $\tilde d = 3$, $\rho = 1/4$: 3/2, where the printed factor is 7/4. G is a Gram matrix for $-1/(\tilde d-1) \le \rho
+    \le 1$.
     """
     G = ob.equicorrelated(rho, alpha.shape[-1])
     form = (alpha * (G @ alpha[..., None])[..., 0]).sum(-1)
@@ -110,11 +111,11 @@ def equicorrelated(alpha: Tensor, rho: Tensor, *, share: float = 1.0, own: float
     mutants={"at least 0.2 percent": dict(least=0.002), "at least one percent": dict(least=0.01)},
 )
 def determined(alpha: Tensor, share: Tensor, *, least: float = 0.001) -> Relation:
-    r"""If 12 functions of norm 1 have correlations of at most $\rho \le 1/11$, then $\alpha(h)$ is a function of h: no combination but
-    the trivial one vanishes, even $\mathrm{E}h^2 \ge |\alpha|^2/1000$. Here all correlations are $-\rho$.
+    r"""If 12 functions of norm 1 have correlations of at most $\rho \le 1/11$, then $\alpha(h)$ is a function of h: no
+    combination but the trivial one vanishes, even $\mathrm{E}h^2 \ge |\alpha|^2/1000$. Here all correlations are $-\rho$.
 
-    Counterexample: $\rho = 1/11$, $\alpha = (1,\dots,1)$: $\mathrm{E}h^2 = 12-12\cdot11/11 = 0$. The functions are the corners of a
-    simplex; they are dependent, h has many $\alpha(h)$, and $K_{\alpha,D'}$ of definition 5.4 depends on the choice.
+    Counterexample: $\rho = 1/11$, $\alpha = (1,\dots,1)$: $\mathrm{E}h^2 = 12-12\cdot11/11 = 0$. The functions are the corners
+    of a simplex; they are dependent, h has many $\alpha(h)$, and $K_{\alpha,D'}$ of definition 5.4 depends on the choice.
 
     Notes: $\rho(\tilde d-1) < 1$ excludes this (sample_complexity.definition51.gershgorin), and so does $\rho = 0$, which
     always can be had (sample_complexity.definition51.gram_schmidt). In theorem 4.1 $\tilde d$ may be 20 and more.

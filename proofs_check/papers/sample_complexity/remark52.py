@@ -1,5 +1,5 @@
-r"""Remark 5.2: for linear functions $\tilde d = d$ and $\rho = 0$, "however, for the neural network function family we will have
-$\tilde d\gg d$".
+r"""Remark 5.2: for linear functions $\tilde d = d$ and $\rho = 0$, "however, for the neural network function family we will
+have $\tilde d\gg d$".
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ TEXT = f"{SOURCE}, section 5.3, remark 5.2"
     mutants={"rank by a determinant above 1/100": dict(least=0.01), "rank by a determinant above 1": dict(least=1.0)},
 )
 def remark52(X: Tensor, p: Tensor, *, least: float = 0.0) -> Relation:
-    r"""For every distribution of x in $R^2$ the linear functions $w\cdot x$ have an orthonormal basis of exactly $d = 2$ functions,
-    that is, $\det\mathrm{E}xx^\top > 0$.
+    r"""For every distribution of x in $R^2$ the linear functions $w\cdot x$ have an orthonormal basis of exactly $d = 2$
+    functions, that is, $\det\mathrm{E}xx^\top > 0$.
 
     Counterexample: one point, $x = (1,1)$: all linear functions are multiples of one, and $\tilde d = 1$.
 
-    Notes: 1 stands for "independent". True when $\mathrm{E}xx^\top$ has full rank (sample_complexity.remark52.full_rank); $\tilde d$ is
-    its rank, at most d.
+    Notes: 1 stands for "independent". True when $\mathrm{E}xx^\top$ has full rank (sample_complexity.remark52.full_rank);
+    $\tilde d$ is its rank, at most d.
     """
     first, second = X[..., 0], X[..., 1]
     determinant = (p * first * first).sum(-1) * (p * second * second).sum(-1) - (p * first * second).sum(-1) ** 2
@@ -55,8 +55,8 @@ def remark52(X: Tensor, p: Tensor, *, least: float = 0.0) -> Relation:
     mutants={"one percent more": dict(share=1.01), "coefficients under equal masses": dict(equal=True)},
 )
 def full_rank(X: Tensor, p: Tensor, w: Tensor, *, share: float = 1.0, equal: bool = False) -> Relation:
-    r"""If the support spans $R^d$, d orthonormal functions $q_i$ span the linear functions: $f = w\cdot x$ is $\sum_i\alpha_iq_i$ with
-    $\alpha_i = \mathrm{E}fq_i$, and $\mathrm{E}f^2 = |\alpha|^2$; so $\tilde d = d$ and $\rho = 0$.
+    r"""If the support spans $R^d$, d orthonormal functions $q_i$ span the linear functions: $f = w\cdot x$ is
+    $\sum_i\alpha_iq_i$ with $\alpha_i = \mathrm{E}fq_i$, and $\mathrm{E}f^2 = |\alpha|^2$; so $\tilde d = d$ and $\rho = 0$.
     """
     Q = ob.orthonormal_basis(X, p, rtol=0.0)
     f = (X @ w[..., None])[..., 0]
@@ -79,7 +79,8 @@ def full_rank(X: Tensor, p: Tensor, w: Tensor, *, share: float = 1.0, equal: boo
     mutants={"10.9 times": dict(most=10.9), "eps_0 a little below d^-d": dict(share=D.interval(0, 1.1))},
 )
 def much_larger(d: Tensor, share: Tensor, *, most: float = 11.0) -> Relation:
-    r"""Under the printed bound $\tilde d \le 10d+\log(1/\varepsilon_0)/\log d$, with $\varepsilon_0 \ge d^{-d}$, $\tilde d \le 11d$.
+    r"""Under the printed bound $\tilde d \le 10d+\log(1/\varepsilon_0)/\log d$, with $\varepsilon_0 \ge d^{-d}$, $\tilde d \le
+    11d$.
 
     In the paper: "for the neural network function family we will have $\tilde d \gg d$".
 

@@ -38,8 +38,8 @@ def any_polynomial(c: Tensor, t: Tensor, *, bound: float = 1.0) -> Relation:
 
     Counterexample: $\phi = t^{20}$: $\phi^{(20)} = 20!$. The same with C and $C!$ at every order.
 
-    Notes: polynomials of degree below C pass (sample_complexity.theorem41_hypothesis.low_degree), and that is the charitable reading
-    of the list.
+    Notes: polynomials of degree below C pass (sample_complexity.theorem41_hypothesis.low_degree), and that is the charitable
+    reading of the list.
     """
     value = _derivative(c, t, 20)
     return leq(value, bound + 0 * value, names=["phi^(20)", "1"])
@@ -98,12 +98,13 @@ def _difference(x: Tensor, h: Tensor, C: int) -> Tensor:
     mutants={"half of h^C": dict(bound=0.5), "0.9 h^C": dict(bound=0.9)},
 )
 def relu(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
-    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom Cj\phi(x+jh) \le h^C$, as the mean value theorem gives when $\phi^{(C)}$ exists and
-    is at most 1.
+    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom Cj\phi(x+jh) \le h^C$, as the mean value theorem gives when $\phi^{(C)}$
+    exists and is at most 1.
 
     Counterexample: $x = -1/2$, $h = 1/2$: the difference is $h = 1/2$, and $h^{20} < 10^{-6}$.
 
-    Proof: $\phi(x+jh) = (j-1)h+h\,1[j=0]$ at $x = -h$, and differences of a linear function vanish: what is left is $h$ for even C.
+    Proof: $\phi(x+jh) = (j-1)h+h\,1[j=0]$ at $x = -h$, and differences of a linear function vanish: what is left is $h$ for
+    even C.
 
     Notes: relu has no derivative at 0, so the hypothesis cannot even be stated.
     """
@@ -123,7 +124,7 @@ def relu(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
 def relu_normalised(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
     r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom Cj\phi(x+jh) \le C!\,h^C$.
 
-    Counterexample: $x = -1/16$, $h = 1/16$: the difference is 1/16, and $20!\,16^{-20} < 10^{-5}$. No bound of $\phi^{(C)}$ holds: h
-    beats every multiple of $h^C$.
+    Counterexample: $x = -1/16$, $h = 1/16$: the difference is 1/16, and $20!\,16^{-20} < 10^{-5}$. No bound of $\phi^{(C)}$
+    holds: h beats every multiple of $h^C$.
     """
     return leq(_difference(x, h, 20), bound * float(math.factorial(20)) * h**20, names=["C-th difference", "C! h^C"])

@@ -1,4 +1,5 @@
-r"""Theorem 4.1's hypothesis on the activation: $\phi^{(C)}$ exists, is continuous, and is at most 1, $C = 10d+\log(1/\varepsilon_0)/\log d$.
+r"""Theorem 4.1's hypothesis on the activation: $\phi^{(C)}$ exists, is continuous, and is at most 1, $C =
+10d+\log(1/\varepsilon_0)/\log d$.
 
 Section 3.2 says that the result holds "for a large class of non-linear functions including any polynomial, ReLU, Sigmoid, and
 Swish". Suprema come from `altheory.orthonormal_basis.derivative_range`, roots of exact integer polynomials; the claims round
@@ -98,11 +99,11 @@ def two_sided(which: Tensor, C: Tensor, *, bound: float = 1.0) -> Relation:
 )
 def all_orders(which: Tensor, C: Tensor, *, power: float = 1.0, one: float = 1.0) -> Relation:
     r"""Let $S_C = \sup|\phi^{(C)}|$, and $B \ge \sup|\phi^{(s)}|$ ($s = 0$, $B = 1$ for sigmoid, tanh and erf; $s = 1$ for
-    softplus, $B = 1$, and swish, $B = 1.1$). For $C \ge 10$: $1 < B\left(\frac{2S_{10}}{\pi B}\right)^{(C-s)/(10-s)} \le S_C$ (here to
-    $C = 16$).
+    softplus, $B = 1$, and swish, $B = 1.1$). For $C \ge 10$: $1 < B\left(\frac{2S_{10}}{\pi B}\right)^{(C-s)/(10-s)} \le S_C$
+    (here to $C = 16$).
 
-    Proof: $\sup|g^{(k)}| \le \frac\pi2\sup|g|^{1-k/n}\sup|g^{(n)}|^{k/n}$ for $g = \phi^{(s)}$, $k = 10-s$, $n = C-s$. The base is
-    above 1, so $S_C > 1$ for every $C \ge 10$.
+    Proof: $\sup|g^{(k)}| \le \frac\pi2\sup|g|^{1-k/n}\sup|g^{(n)}|^{k/n}$ for $g = \phi^{(s)}$, $k = 10-s$, $n = C-s$. The base
+    is above 1, so $S_C > 1$ for every $C \ge 10$.
     """
     start = torch.tensor([BASE[name][0] for name in NAMES], dtype=torch.float64)[(which,)]
     bound = torch.tensor([BASE[name][1] for name in NAMES], dtype=torch.float64)[(which,)]
@@ -125,8 +126,8 @@ def all_orders(which: Tensor, C: Tensor, *, power: float = 1.0, one: float = 1.0
 def normalised(which: Tensor, C: Tensor, *, bound: float = 1.0) -> Relation:
     r"""$|\phi^{(C)}(x)| \le C!$ for all x and $10 \le C \le 16$, for sigmoid, swish, softplus, tanh and erf (0 to 4).
 
-    Notes: the largest quotient is 0.0126, tanh at 10. The analytic ones have singularities at distance $\pi$ or $\pi/2$ from the
-    real line, so the quotient falls like $\pi^{-C}$ or $(2/\pi)^C$; erf has none.
+    Notes: the largest quotient is 0.0126, tanh at 10. The analytic ones have singularities at distance $\pi$ or $\pi/2$ from
+    the real line, so the quotient falls like $\pi^{-C}$ or $(2/\pi)^C$; erf has none.
     """
     factorials = torch.tensor([float(math.factorial(k)) for k in range(LEAST, MOST + 1)], dtype=torch.float64)
     top = _at(_suprema()[1], which, C)
@@ -150,11 +151,12 @@ def normalised(which: Tensor, C: Tensor, *, bound: float = 1.0) -> Relation:
 def rescaled(
     which: Tensor, C: Tensor, share: Tensor, x: Tensor, W: Tensor, a: Tensor, *, stretch: float = 1.0, more: float = 1.0
 ) -> Relation:
-    r"""Let $S = \sup|\phi^{(C)}|$ be finite, $0 < c < S^{-1/C}$ and $\phi_c(t) = \phi(ct)$. Then $|\phi_c^{(C)}| \le 1$, and the networks
-    of $\phi_c$ with weights $W/c$ are those of $\phi$ with weights W. (The identity is checked for tanh.)
+    r"""Let $S = \sup|\phi^{(C)}|$ be finite, $0 < c < S^{-1/C}$ and $\phi_c(t) = \phi(ct)$. Then $|\phi_c^{(C)}| \le 1$, and
+    the networks of $\phi_c$ with weights $W/c$ are those of $\phi$ with weights W. (The identity is checked for tanh.)
 
-    Notes: so with W unbounded the hypothesis excludes no $\phi$ with a bounded C-th derivative, and what is false for the networks
-    of tanh or sigmoid is false for the theorem too: take $\tanh(ct)$. ReLU and polynomials of degree above C stay outside.
+    Notes: so with W unbounded the hypothesis excludes no $\phi$ with a bounded C-th derivative, and what is false for the
+    networks of tanh or sigmoid is false for the theorem too: take $\tanh(ct)$. ReLU and polynomials of degree above C stay
+    outside.
     """
     top = _at(_suprema()[1], which, C)
     c = more * share * torch.exp(-torch.log(top) / C)
@@ -178,12 +180,12 @@ def rescaled(
     band=D.spectrum("k", lo=0, hi=1),
     t=D.interval(-7, 7),
     order=D.integer(10, 13),
-    dims={"k": (1, 3)},
+    dims={"k": (1, 2)},
     mutants={"at most 0.99": dict(bound=0.99), "frequencies up to 1.01": dict(stretch=1.01)},
 )
 def band_limited(c: Tensor, band: Tensor, t: Tensor, order: Tensor, *, bound: float = 1.0, stretch: float = 1.0) -> Relation:
-    r"""For $\phi(t) = \sum_kc_k\sin(b_kt)$ with $\sum|c_k| \le 1$ and $0 \le b_k \le 1$: $|\phi^{(C)}| \le 1$ at every order C. In
-    particular for sin.
+    r"""For $\phi(t) = \sum_kc_k\sin(b_kt)$ with $\sum|c_k| \le 1$ and $0 \le b_k \le 1$: $|\phi^{(C)}| \le 1$ at every order C.
+    In particular for sin.
 
     Tight at: $\sin t$ at 0, where the derivatives of odd order are 1 or -1.
     """
