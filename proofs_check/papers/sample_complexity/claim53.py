@@ -230,7 +230,7 @@ def signs(D_: Tensor, *, share: float = 1.0) -> Relation:
     r"""On the uniform circle, $d = 2$, a space of dimension $\tilde d = 20+\log_2(1/\varepsilon_0)$ comes within a squared
     distance $\varepsilon_0$ of every $\mathrm{sign}(w\cdot x)$. Here $\varepsilon_0 = 2^{20-\tilde d}$.
 
-    Counterexample: $\tilde d = 27$, $\varepsilon_0 = 1/128$: the squared width is at least 0.0148. ($\varepsilon_0 = 1/1000$:
+    Counterexample: $\tilde d = 27$, $\varepsilon_0 = 1/128$: the squared width is at least 0.0150. ($\varepsilon_0 = 1/1000$:
     $\tilde d = 29$, 0.01399.)
 
     Notes: Kolmogorov widths, in closed form: the squared width falls like $4/(\pi^2\tilde d)$ (for odd $\tilde d$ a lower bound

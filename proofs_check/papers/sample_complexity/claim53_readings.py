@@ -44,7 +44,7 @@ def exponents(d: Tensor, extra: Tensor, *, times: float = 1.0, less: int = 0) ->
     r"""For $d \ge 2$ and $C \ge 10d$: $\binom{C+d-1}d \le C^d \le d^C$ (here $d \le 4$, $C \le 10d+10$).
 
     Proof: $\binom{C+d-1}d = \prod_{i=1}^d\frac{C+i-1}i \le C^d$; $d\log C \le C\log d$ since $\log x/x$ falls from e on, and
-    $40\log2 > 2\log40$ settles $d = 2$.
+    $\frac{\log2}2 = \frac{\log4}4$ settles $d = 2$.
 
     Notes: so what is true with $\binom{C+d-1}d$ functions is true in all three readings.
     """
