@@ -17,6 +17,7 @@ ORDER: tuple[str, ...] = (
     "remark52",
     "claim53",
     "claim53_readings",
+    "claim53_start",
 )
 
 #: symbol, name in the code, shape, meaning
