@@ -337,7 +337,7 @@ def test_distances_from_a_line():
 def test_steep_neurons_on_the_circle(size, width):
     frequencies = [2 * (j // 2) + 1 for j in range(size)]
     tail = 1 - sum(4 / (math.pi * k) ** 2 for k in frequencies)
-    found, accuracy = sides("claim53.signs", D_=size)
+    found, accuracy = sides("claim53.signs", size=size)
     assert (found, accuracy) == (pytest.approx(tail, rel=1e-9), pytest.approx(2.0 ** (20 - size)))
     assert found == pytest.approx(width, rel=0.01)
     assert found > accuracy

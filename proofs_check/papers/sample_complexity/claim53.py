@@ -223,10 +223,10 @@ def _sign_widths() -> Tensor:
     source=TEXT,
     reading="R1, for a sigmoidal activation of the paper's list: sign(w.x), the limit of tanh(s w.x) for large weights, d = 2",
     expect="refuted",
-    D_=D.integer(24, 60),
+    size=D.integer(24, 60),
     mutants={"half of eps_0": dict(share=0.5), "0.9 of eps_0": dict(share=0.9)},
 )
-def signs(D_: Tensor, *, share: float = 1.0) -> Relation:
+def signs(size: Tensor, *, share: float = 1.0) -> Relation:
     r"""On the uniform circle, $d = 2$, a space of dimension $\tilde d = 20+\log_2(1/\varepsilon_0)$ comes within a squared
     distance $\varepsilon_0$ of every $\mathrm{sign}(w\cdot x)$. Here $\varepsilon_0 = 2^{20-\tilde d}$.
 
@@ -237,8 +237,8 @@ def signs(D_: Tensor, *, share: float = 1.0) -> Relation:
     of it). tanh violates $|\phi^{(C)}| \le 1$, but tanh(ct) with small c does not, and has the same networks
     (sample_complexity.theorem41_hypothesis.rescaled).
     """
-    width = _sign_widths()[(D_ - 24,)]
-    return leq(width, share * torch.exp(-math.log(2) * (D_ - 20)), names=["width^2", "eps_0"])
+    width = _sign_widths()[(size - 24,)]
+    return leq(width, share * torch.exp(-math.log(2) * (size - 20)), names=["width^2", "eps_0"])
 
 
 @claim(

@@ -36,7 +36,7 @@ def _number(V: Tensor, p: Tensor) -> Tensor:
     x=D.real(1, "d"),
     W=D.real(2, "d"),
     dims={"d": (1, 3)},
-    mutants={"weights of at least 1": dict(least=1.0), "weights of at least 100": dict(least=100.0)},
+    mutants={"squared weights above 1/2": dict(least=0.5), "squared weights above 1/4": dict(least=0.25)},
 )
 def nonzero(x: Tensor, W: Tensor, *, least: float = 0.0) -> Relation:
     r"""If W is not 0 (and the support is not the point 0), then $\mathrm{E}f(W,\cdot)^2 > 0$, so that the quotient in K is
