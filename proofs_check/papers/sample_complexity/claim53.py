@@ -45,7 +45,7 @@ def _forms(d: Tensor) -> Tensor:
     mutants={"0.9 of the bound": dict(share=0.9), "0.8 of the bound": dict(share=0.8)},
 )
 def claim53(d: Tensor, p: Tensor, accuracy: Tensor, *, share: float = 1.0) -> Relation:
-    r"""For $\phi(t) = t^p$ and m large: $\binom{d+p-1}p \le 10d+\log(1/\varepsilon_0)/\log d$. That is the claim for these
+    r"""For $\phi(t) = t^p$ and m large: $\binom{d+p-1}{p} \le 10d+\log(1/\varepsilon_0)/\log d$. That is the claim for these
     networks, which are all forms of degree p (sample_complexity.definition31.forms_rank): a linear space is within a finite
     distance of another only if its dimension is not larger (sample_complexity.claim53.lemma, by scaling).
 
@@ -256,7 +256,7 @@ def width(U: Tensor, t: Tensor, s: Tensor, m: Tensor, *, share: float = 1.0) -> 
     r"""For an odd $\phi$ (sin here) the network of width m with $w_r = a_rw$ has m times the squared distance from a space S
     that the neuron $\phi(w\cdot x)$ has, whatever the signs. Here $t_i = w\cdot x_i$ on points of equal mass.
 
-    Proof: it is $\sqrt m\,\phi(w\cdot x)$.
+    Proof: it is $\sqrt{m}\,\phi(w\cdot x)$.
 
     Notes: so a space that is good enough for neurons is not for wide networks: its squared error must be below
     $\varepsilon_0/m$.

@@ -1,6 +1,6 @@
 r"""Claim 5.3: the readings of $\tilde d$ with an exponent, bounds of any size, bounded weights; and its second half.
 
-R2: the number of monomials of degree below C, $\binom{C+d-1}d$; R3: $C^d$; R4: $d^C$; with
+R2: the number of monomials of degree below C, $\binom{C+d-1}{d}$; R3: $C^d$; R4: $d^C$; with
 $C = \lceil10d+\log(1/\varepsilon_0)/\log d\rceil$.
 """
 
@@ -41,12 +41,12 @@ EXPONENTS = "R2 to R4: d_tilde the number of monomials of degree below C, or C^d
     mutants={"twice the monomials": dict(times=2.0), "base d - 1": dict(less=1)},
 )
 def exponents(d: Tensor, extra: Tensor, *, times: float = 1.0, less: int = 0) -> Relation:
-    r"""For $d \ge 2$ and $C \ge 10d$: $\binom{C+d-1}d \le C^d \le d^C$ (here $d \le 4$, $C \le 10d+10$).
+    r"""For $d \ge 2$ and $C \ge 10d$: $\binom{C+d-1}{d} \le C^d \le d^C$ (here $d \le 4$, $C \le 10d+10$).
 
-    Proof: $\binom{C+d-1}d = \prod_{i=1}^d\frac{C+i-1}i \le C^d$; $d\log C \le C\log d$ since $\log x/x$ falls from e on, and
+    Proof: $\binom{C+d-1}{d} = \prod_{i=1}^d\frac{C+i-1}i \le C^d$; $d\log C \le C\log d$ since $\log x/x$ falls from e on, and
     $\frac{\log2}2 = \frac{\log4}4$ settles $d = 2$.
 
-    Notes: so what is true with $\binom{C+d-1}d$ functions is true in all three readings.
+    Notes: so what is true with $\binom{C+d-1}{d}$ functions is true in all three readings.
     """
     C = 10 * d + extra
     count = binomial(C + d - 1, d, most=4)
@@ -69,10 +69,10 @@ def exponents(d: Tensor, extra: Tensor, *, times: float = 1.0, less: int = 0) ->
     mutants={"without the mixed monomials": dict(mixed=0.0), "one percent more": dict(share=1.01)},
 )
 def polynomial(c: Tensor, x: Tensor, W: Tensor, a: Tensor, *, mixed: float = 1.0, share: float = 1.0) -> Relation:
-    r"""For $\phi(t) = \sum_{k<C}c_kt^k$: $\sqrt m\,f(W,x) = \sum_{i+j<C}\alpha_{ij}x_1^ix_2^j$ with
-    $\alpha_{ij} = \binom{i+j}ic_{i+j}\sum_ra_rw_{r1}^iw_{r2}^j$, for every W (here $d = 2$, $C = 4$).
+    r"""For $\phi(t) = \sum_{k<C}c_kt^k$: $\sqrt{m}\,f(W,x) = \sum_{i+j<C}\alpha_{ij}x_1^ix_2^j$ with
+    $\alpha_{ij} = \binom{i+j}{i}c_{i+j}\sum_ra_rw_{r1}^iw_{r2}^j$, for every W (here $d = 2$, $C = 4$).
 
-    Notes: so the first half of the claim holds for polynomials with $\varepsilon = 0$ and $\tilde d = \binom{C+d-1}d$.
+    Notes: so the first half of the claim holds for polynomials with $\varepsilon = 0$ and $\tilde d = \binom{C+d-1}{d}$.
     """
     c0, c1, c2, c3 = (c[:, k, None, None] for k in range(4))
     phi = activations.Activation("cubic", lambda t: ((c3 * t + c2) * t + c1) * t + c0, None)
@@ -100,9 +100,9 @@ def polynomial(c: Tensor, x: Tensor, W: Tensor, a: Tensor, *, mixed: float = 1.0
     mutants={"one percent less": dict(share=0.99), "(C + 1/2) C! for C!": dict(faster=0.5)},
 )
 def taylor(x: Tensor, w: Tensor, a: Tensor, R: Tensor, C: Tensor, *, share: float = 1.0, faster: float = 0.0) -> Relation:
-    r"""If $|x| \le 1$, $|w_r| \le R$ and $|\phi^{(C)}| \le 1$ ($\phi = \sin$), then f is within $\sqrt m\,R^C/C!$ of the
-    network of the Taylor polynomial of degree below C, in the supremum norm. With $\sqrt m\,R^C/C! \le \varepsilon_0$ the first
-    half of the claim holds with $\tilde d = \binom{C+d-1}d$.
+    r"""If $|x| \le 1$, $|w_r| \le R$ and $|\phi^{(C)}| \le 1$ ($\phi = \sin$), then f is within $\sqrt{m}\,R^C/C!$ of the
+    network of the Taylor polynomial of degree below C, in the supremum norm. With $\sqrt{m}\,R^C/C! \le \varepsilon_0$ the
+    first half of the claim holds with $\tilde d = \binom{C+d-1}{d}$.
 
     Tight at: one neuron, $R \to 0$, odd C.
 
@@ -207,7 +207,7 @@ def any_size(size: Tensor, n: Tensor, accuracy: Tensor, *, share: float = 1.0) -
 )
 def second_half(v: Tensor, c: Tensor, m: Tensor, accuracy: Tensor, *, share: float = 1.0) -> Relation:
     r"""For every $h = cv$, v a basis function with $\mathrm{E}v^2 = 1$ (here of values 1 and -1), there is a W with
-    $\|h-f(W,\cdot)\|_D^2 \le \varepsilon$; in particular $\mathrm{E}(|h|-\sqrt m)_+^2 \le \varepsilon$, as $|f| \le \sqrt m$
+    $\|h-f(W,\cdot)\|_D^2 \le \varepsilon$; in particular $\mathrm{E}(|h|-\sqrt{m})_+^2 \le \varepsilon$, as $|f| \le \sqrt{m}$
     for $|\phi| \le 1$.
 
     Counterexample: $h = 10v$, $m = 4$: $\|h-f\|_D^2 \ge 64$.

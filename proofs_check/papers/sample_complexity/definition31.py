@@ -28,7 +28,7 @@ TEXT = f"{SOURCE}, section 3.2, definition 3.1"
     mutants={"one percent less": dict(share=0.99), "sqrt(m - 1/2)": dict(fewer=0.5)},
 )
 def bounded(x: Tensor, W: Tensor, a: Tensor, *, share: float = 1.0, fewer: float = 0.0) -> Relation:
-    r"""If $|\phi| \le 1$, then $|f(W,x)| \le \sqrt m$ for every W and x. Here $\phi = \cos$.
+    r"""If $|\phi| \le 1$, then $|f(W,x)| \le \sqrt{m}$ for every W and x. Here $\phi = \cos$.
 
     Tight at: $W = 0$ and equal signs.
 
@@ -101,9 +101,9 @@ def convex(v: Tensor, w: Tensor, *, share: float = 0.5) -> Relation:
 )
 def forms(x: Tensor, c: Tensor, *, sign: float = -1.0, longer: float = 1.0) -> Relation:
     r"""For $\phi(t) = t^2$ and $m = 2N$ neurons, $N = d(d+1)/2$, one half of them with $a_r = -1$: every quadratic form
-    $\sum_{i\le j}c_{ij}x_ix_j$ is $\sqrt m\,f(W,x)$ for some W. So the class is a linear space of dimension N.
+    $\sum_{i\le j}c_{ij}x_ix_j$ is $\sqrt{m}\,f(W,x)$ for some W. So the class is a linear space of dimension N.
 
-    Proof: $c\,x_ix_j = \left(\frac{x_i+cx_j}2\right)^2-\left(\frac{x_i-cx_j}2\right)^2$; the factor $\sqrt m$ goes into W.
+    Proof: $c\,x_ix_j = \left(\frac{x_i+cx_j}2\right)^2-\left(\frac{x_i-cx_j}2\right)^2$; the factor $\sqrt{m}$ goes into W.
     """
     d = x.shape[-1]
     rows, columns = torch.triu_indices(d, d)
@@ -139,8 +139,8 @@ def _ranks() -> Tensor:
     mutants={"polynomials of degree p": dict(more=1), "one variable fewer": dict(more=-1)},
 )
 def forms_rank(d: Tensor, p: Tensor, *, more: int = 0) -> Relation:
-    r"""For $\phi(t) = t^p$ the neurons span a space of dimension $\binom{d+p-1}p$, the forms of degree p in d variables: exact
-    ranks of $[(w_j\cdot x_i)^p]$ at random integer points and weights, for $d, p \le 4$.
+    r"""For $\phi(t) = t^p$ the neurons span a space of dimension $\binom{d+p-1}{p}$, the forms of degree p in d variables:
+    exact ranks of $[(w_j\cdot x_i)^p]$ at random integer points and weights, for $d, p \le 4$.
 
     Notes: so with enough neurons of both signs the class is this linear space, as for $p = 2$.
     """

@@ -81,7 +81,7 @@ def normalised_polynomial(c: Tensor, t: Tensor, *, bound: float = 1.0) -> Relati
 
 
 def _difference(x: Tensor, h: Tensor, C: int) -> Tensor:
-    r"""$\sum_j(-1)^{C-j}\binom Cj\max(x+jh,0)$."""
+    r"""$\sum_j(-1)^{C-j}\binom{C}{j}\max(x+jh,0)$."""
     j = torch.arange(C + 1, dtype=torch.float64)
     weights = torch.tensor([float((-1) ** (C - k) * math.comb(C, k)) for k in range(C + 1)], dtype=torch.float64)
     return (weights * torch.relu(x[:, None] + j * h[:, None])).sum(-1)
@@ -98,8 +98,8 @@ def _difference(x: Tensor, h: Tensor, C: int) -> Tensor:
     mutants={"half of h^C": dict(bound=0.5), "0.9 h^C": dict(bound=0.9)},
 )
 def relu(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
-    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom Cj\phi(x+jh) \le h^C$, as the mean value theorem gives when $\phi^{(C)}$
-    exists and is at most 1.
+    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom{C}{j}\phi(x+jh) \le h^C$, as the mean value theorem gives when
+    $\phi^{(C)}$ exists and is at most 1.
 
     Counterexample: $x = -1/2$, $h = 1/2$: the difference is $h = 1/2$, and $h^{20} < 10^{-6}$.
 
@@ -122,7 +122,7 @@ def relu(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
     mutants={"half of C! h^C": dict(bound=0.5), "0.9 C! h^C": dict(bound=0.9)},
 )
 def relu_normalised(x: Tensor, h: Tensor, *, bound: float = 1.0) -> Relation:
-    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom Cj\phi(x+jh) \le C!\,h^C$.
+    r"""For relu and $C = 20$: $\sum_j(-1)^{C-j}\binom{C}{j}\phi(x+jh) \le C!\,h^C$.
 
     Counterexample: $x = -1/16$, $h = 1/16$: the difference is 1/16, and $20!\,16^{-20} < 10^{-5}$. No bound of $\phi^{(C)}$
     holds: h beats every multiple of $h^C$.
