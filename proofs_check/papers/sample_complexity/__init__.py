@@ -6,9 +6,19 @@ Nearly orthonormal bases of a network's functions, condition numbers, randomized
 #: the modules in the paper's order
 ORDER: tuple[str, ...] = (
     # section 3: definition 3.1 to 3.3, theorems 4.1 and 4.2
+    "definition31",
+    "assumption32",
+    "definition33",
+    "definition33_networks",
+    "theorem41_hypothesis",
+    "theorem41_activations",
     # section 5: claim 5.3, definition 5.1, 5.4 to 5.6, theorem 5.7, lemmas 5.8 and 5.9, algorithm 1
+    "definition51",
+    "remark52",
+    "claim53",
+    "claim53_readings",
+    "claim53_start",
 )
 
 #: symbol, name in the code, shape, meaning
-GLOSSARY: list[tuple[str, str, str, str]] = [
-]
+GLOSSARY: list[tuple[str, str, str, str]] = []
