@@ -12,8 +12,8 @@ questions; the constants are own derivations.
 
 from altheory.gradient_change._added_sample import (
     added_logits,
-    added_quadratic,
     fit_softmax,
+    gradient_after,
     residuals_after,
     softmax_growth,
 )
@@ -38,9 +38,9 @@ from altheory.gradient_change._polynomials import RidgePolynomial
 __all__ = [
     "RidgePolynomial",
     "added_logits",
-    "added_quadratic",
     "ball_gap",
     "fit_softmax",
+    "gradient_after",
     "growth_smooth",
     "growth_smooth_loss",
     "growth_softmax",

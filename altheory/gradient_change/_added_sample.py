@@ -16,37 +16,34 @@ if TYPE_CHECKING:
     from altheory._inputs import ArrayLike
 
 
-def added_quadratic(
-    A: Float[ArrayLike, "*batch n n"], C: Float[ArrayLike, "*batch k n"], b: Float[ArrayLike, "*batch k"]
-) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n"]]:
-    r"""The gradients $g_0, g_1$ of $l(\theta) = \frac12|C\theta-b|^2$ at the minimisers of F and of $F+l$.
+def gradient_after(
+    A: Float[ArrayLike, "*batch n n"], B: Float[ArrayLike, "*batch n n"], g0: Float[ArrayLike, "*batch n"]
+) -> Float[Tensor, "*batch n"]:
+    r"""$g_1 = A(A+B)^{-1}g_0$: the gradient of a quadratic loss l with Hessian B, once it is trained on.
 
-    $F(\theta) = \frac12\theta^\top A\theta$, A positive definite, its minimiser moved to the origin: then $g_0 = -C^\top b$ and
-    $g_1 = -A\theta_1$ with $\theta_1 = (A+C^\top C)^{-1}C^\top b$. C is the Jacobian of the sample's k outputs, b what its label
-    is ahead of them.
+    F has Hessian A, positive definite, and its minimiser at $\theta_0$, where l has the gradient $g_0$;
+    $\theta_1-\theta_0 = -(A+B)^{-1}g_0$ and $g_1 = -A(\theta_1-\theta_0)$.
 
     Args:
-        A: Hessian of F, (..., n, n).
-        C: (..., k, n).
-        b: (..., k).
+        A: (..., n, n), positive definite.
+        B: (..., n, n), positive semidefinite.
+        g0: (..., n). l has a lower bound exactly when it lies in the range of B.
 
     Returns:
-        $g_0$ and $g_1$, each (..., n). Exact arrays pass through.
+        (..., n). Exact arrays pass through.
 
     Raises:
         InputError: the shapes do not fit.
     """
-    A, C, b = as_tensors(A=A, C=C, b=b)
-    if not any(map(is_exact, (A, C, b))):
-        n, k = A.shape[-1], b.shape[-1]
-        if A.ndim < 2 or A.shape[-2] != n or C.shape[-2:] != (k, n):
+    A, B, g0 = as_tensors(A=A, B=B, g0=g0)
+    if not any(map(is_exact, (A, B, g0))):
+        n = g0.shape[-1]
+        if A.shape[-2:] != (n, n) or B.shape[-2:] != (n, n):
             raise InputError(
-                f"`A`, `C` and `b` have shapes {tuple(A.shape)}, {tuple(C.shape)} and {tuple(b.shape)} but (..., n, n), (..., k, n) "
-                "and (..., k) are wanted; pass the Hessian of F, the sample's Jacobian and its residual."
+                f"`A`, `B` and `g0` have shapes {tuple(A.shape)}, {tuple(B.shape)} and {tuple(g0.shape)} but (..., n, n) twice and "
+                "(..., n) are wanted; pass the two Hessians and the gradient before."
             )
-    pull = (torch.transpose(C, -1, -2) @ b[..., None])[..., 0]
-    theta = torch.linalg.solve(A + torch.transpose(C, -1, -2) @ C, pull[..., None])[..., 0]
-    return -pull, -(A @ theta[..., None])[..., 0]
+    return (A @ torch.linalg.solve(A + B, g0[..., None]))[..., 0]
 
 
 def residuals_after(

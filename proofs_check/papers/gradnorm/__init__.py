@@ -10,6 +10,7 @@ ORDER: tuple[str, ...] = (
     "eq5_constants",
     "eq5_softmax",
     "eq5_batch",
+    "eq5_measured",
     "selection",
     "selection_retrained",
     # section 3: equations (6) and (7), algorithm 1
@@ -17,6 +18,7 @@ ORDER: tuple[str, ...] = (
     # appendix A
     "eq8",
     "eq9",
+    "performance_estimation",
 )
 
 #: symbol, name in the code, shape, meaning

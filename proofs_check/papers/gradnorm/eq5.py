@@ -23,28 +23,30 @@ from proofs_check.relations import Relation
     source=EQ5,
     reading="as an inequality for every sample, which the paper itself does not promise; one sample, exact minimisers",
     expect="refuted",
-    lam=D.spectrum("n", lo=0.0625, hi=1),
-    C=D.real("k", "n"),
-    b=D.real("k"),
-    dims={"n": (1, 2), "k": (1, 2)},
+    lam=D.spectrum("n", lo=0.125, hi=8),
+    v=D.real("n"),
+    eps=D.interval(0.0009765625, 1),
+    g0=D.real("n"),
+    dims={"n": (2, 2)},
     mutants={"at least one percent smaller": dict(share=0.98), "the square at least five percent smaller": dict(share=0.95)},
 )
-def eq5_as_printed(lam: Tensor, C: Tensor, b: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $F(\theta) = \frac12\sum_i\lambda_i\theta_i^2$, all $\lambda_i > 0$, be the training loss (about its minimiser, in its eigenvectors)
-    and $l(\theta) = \frac12|C\theta-b|^2 \ge 0$ the loss of a sample with k outputs. Then
+def eq5_as_printed(lam: Tensor, v: Tensor, eps: Tensor, g0: Tensor, *, share: float = 1.0) -> Relation:
+    r"""Let $F(\theta) = \frac12\sum_i\lambda_i\theta_i^2$, all $\lambda_i > 0$, be the training loss (about its minimiser, in its eigenvectors),
+    and $l(\theta) = \frac12(v^\top(\theta-t))^2+\frac\epsilon2|\theta-t|^2 \ge 0$ the loss of a sample, $\epsilon > 0$. Then
     $|\nabla l(\theta_1)|^2 \le |\nabla l(\theta_0)|^2$, $\theta_0$ the minimiser of F and $\theta_1$ that of $F+l$.
 
     In the paper: $\|\nabla L(T^{c+1}(x))\|\lesssim\|\nabla L(T^c(x))\|$, with the words "it is not a rigorous guarantee for any
     sample".
 
-    Counterexample: $F = \frac12\theta_1^2+\frac52\theta_2^2$ and
-    $l = \frac12(\theta_1+2\theta_2+1)^2+\frac12(\theta_2-3)^2$: the square of the gradient norm goes from 2 to 17/8.
+    Counterexample: $F = \frac12\theta_1^2+\frac52\theta_2^2$, $v = (1, 2)$, $\epsilon = \frac14$ and t such that
+    $\nabla l(0) = (1, -1)$: the square of the gradient norm is multiplied by 74000/72361.
 
-    Notes: the loss is convex and nonnegative, all hypotheses are met. With $F = \frac12\theta_1^2+2\theta_2^2$ and
-    $l = 6\theta_1-3\theta_2+50(\theta_1+2\theta_2)^2$ the square grows by 6989/4489, but that l has no lower bound;
-    $\frac1{2000}|\theta|^2$ more repairs it (1.55497). True for one output: gradnorm.eq5.scalar.
+    Notes: a squared loss with several outputs, or with one output and weight decay counted with the sample; convex and nonnegative: all
+    hypotheses are met. Without $\epsilon$ it is true for such l (gradnorm.eq5.scalar) except where l has no lower bound:
+    $\lambda = (1, 4)$, $v = (10, 20)$ and $g_0 = (6, -3)$ give 6989/4489, $\epsilon = \frac1{1000}$ repairs this (1.55497).
     """
-    g0, g1 = gradient_change.added_quadratic(torch.diag_embed(lam), C, b)
+    B = v[..., :, None] * v[..., None, :] + eps[..., None, None] * torch.eye(v.shape[-1], dtype=torch.float64)
+    g1 = gradient_change.gradient_after(torch.diag_embed(lam), B, g0)
     return leq(square(g1), share * square(g0), names=["|g_1|^2", "|g_0|^2"])
 
 
@@ -98,7 +100,8 @@ def eq5_ridge(A: Tensor, x: Tensor, r: Tensor, *, share: float = 1.0, more: floa
 
     Proof: Sherman and Morrison: the residual shrinks to $r/(1+h)$.
     """
-    g0, g1 = gradient_change.added_quadratic(A, x[..., None, :], r[..., None])
+    g0 = -r[..., None] * x
+    g1 = gradient_change.gradient_after(A, x[..., :, None] * x[..., None, :], g0)
     h = dot(x, torch.linalg.solve(A, x[..., None])[..., 0])
     return eq(square(g1), share * square(g0) / (1 + more * h) ** 2, names=["|g_1|^2", "|g_0|^2 / (1 + h)^2"])
 

@@ -1,0 +1,187 @@
+r"""Eq. (5) for trained softmax regression: an instance where it fails, and what usually happens.
+
+The instance: three classes, two features, ridge $10^{-3}$, all fitted to the minimiser by Newton's method; counted rows (2,1) in
+class 0 (37 times) and in class 1 (10), (8,-5) in 0 (3), (-2,2) in 1 (19), (-3,2) in 2 (37); the sample (3,2) of class 2 is added.
+
+The usual case: three Gaussian classes in the plane with centres at distance 2, a bias, 20 training samples, ridge 1/10; each of 10
+others is added alone, and all 10 at once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from altheory import gradient_change
+from proofs_check import claim, measurement
+from proofs_check import domains as D
+from proofs_check.experiment import remembered
+from proofs_check.figure import Table
+from proofs_check.papers.gradnorm._settings_convex import EQ5
+from proofs_check.relations import Measurement
+
+ROWS = ((2, 1), (2, 1), (8, -5), (-2, 2), (-3, 2))
+CLASSES, COUNTS = (0, 1, 0, 1, 2), (37, 10, 3, 19, 37)
+ADDED, LABEL, RIDGE = (3, 2), 2, 1e-3
+ZEROS = 1360  # rows (0, 0) of class 1
+TRAIN, POOL = 20, 10
+
+
+@remembered
+def instance() -> dict[str, tuple[float, Tensor, Tensor]]:
+    """|g_1| / |g_0| and the probabilities before and after, for the variants of the instance."""
+    X, x = (torch.tensor(v, dtype=torch.float64) for v in (ROWS, ADDED))
+    found = {}
+    for name, bias, zeros in (("no bias", False, 0), ("bias", True, 0), ("bias, 1360 rows (0, 0) of class 1 more", True, ZEROS)):
+        rows = torch.cat([X, X.new_zeros(1, 2)]) if zeros else X
+        if bias:
+            rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+        added = torch.cat([x, x.new_ones(1)]) if bias else x
+        extra = (1,) if zeros else ()
+        found[name] = gradient_change.softmax_growth(
+            rows,
+            (*CLASSES, *extra),
+            added,
+            LABEL,
+            ridge=RIDGE,
+            classes=3,
+            weights=torch.tensor([*COUNTS, *((zeros,) if zeros else ())], dtype=torch.float64),
+        )
+    return found
+
+
+def _table() -> Table:
+    rows = [
+        (name, [f"{ratio:.5f}", *(", ".join(f"{v:.3f}" for v in p.tolist()) for p in (before, after))])
+        for name, (ratio, before, after) in instance().items()
+    ]
+    return Table("One sample added to softmax regression", ["|g_1| / |g_0|", "p before", "p after"], rows)
+
+
+@claim(
+    id="gradnorm.eq5.softmax.trained",
+    title="Eq. (5) fails for one sample of trained softmax regression",
+    source=EQ5,
+    reading="an instance: its growth is far above 1, given to four digits",
+    experiment="gradnorm.softmax_instance",
+    seed=D.seed(),
+    uses=["gradnorm.eq5.softmax.sharp"],
+    mutants={"the norm does not grow": dict(low=0.0, high=1.0), "a growth of 1.15 or more": dict(low=1.15, high=1.16)},
+)
+def trained(seed: Tensor, *, low: float = 1.1438, high: float = 1.1439) -> Measurement:
+    r"""On the instance without a bias the gradient norm of the added sample grows by the factor 1.1438, of the
+    $\sqrt{4/3} = 1.1547$ possible: its label's probability stays near 0, those of the other classes go from one half each to
+    (0.02, 0.98).
+
+    Notes: the same for every seed; nothing in it is random.
+    """
+    return measurement(torch.full((len(seed),), instance()["no bias"][0], dtype=torch.float64), expect=(low, high), show=[_table()])
+
+
+@claim(
+    id="gradnorm.eq5.softmax.trained_bias",
+    title="Eq. (5) fails for one sample of trained softmax regression with a bias",
+    source=EQ5,
+    reading="an instance: its growth is far above 1, given to four digits",
+    experiment="gradnorm.softmax_instance",
+    seed=D.seed(),
+    uses=["gradnorm.eq5.softmax.sharp"],
+    mutants={"the norm does not grow": dict(low=0.0, high=1.0), "as without a bias": dict(low=1.1438, high=1.1439)},
+)
+def trained_bias(seed: Tensor, *, low: float = 1.1419, high: float = 1.142) -> Measurement:
+    r"""On the same rows with a bias, under the same ridge, the gradient norm grows by the factor 1.1420.
+
+    Notes: rows at the origin change nothing without a bias, but much with one: 1360 of them in class 1 bring the factor down to
+    0.980.
+    """
+    return measurement(torch.full((len(seed),), instance()["bias"][0], dtype=torch.float64), expect=(low, high), show=[_table()])
+
+
+class Usual(NamedTuple):
+    """Squared gradient norms of the candidates, (seeds, candidates)."""
+
+    before: Tensor
+    alone: Tensor
+    together: Tensor
+
+
+@remembered
+def usual(seed: Tensor) -> Usual:
+    """Gaussian classes: every candidate's gradient before, after it was added alone, after all were added."""
+    rows = []
+    centres = torch.tensor([[0.0, 2 / math.sqrt(3)], [1.0, -1 / math.sqrt(3)], [-1.0, -1 / math.sqrt(3)]], dtype=torch.float64)
+    for s in seed.tolist():
+        generator = torch.Generator().manual_seed(s)
+        y = torch.randint(3, (TRAIN + POOL,), generator=generator)
+        x = centres[y] + torch.randn(TRAIN + POOL, 2, generator=generator, dtype=torch.float64)
+        X = torch.cat([x, x.new_ones(len(x), 1)], 1)
+
+        def norms(used: list[int], X: Tensor = X, y: Tensor = y) -> Tensor:
+            theta, _ = gradient_change.fit_softmax(X[used], y[used], ridge=0.1, classes=3)
+            g, _ = gradient_change.added_logits(X[TRAIN:] @ theta, torch.nn.functional.one_hot(y[TRAIN:], 3))
+            return (g * g).sum(-1) * (X[TRAIN:] ** 2).sum(-1)
+
+        train = list(range(TRAIN))
+        alone = torch.stack([norms([*train, TRAIN + i])[i] for i in range(POOL)])
+        rows.append((norms(train), alone, norms(list(range(TRAIN + POOL)))))
+    return Usual(*(torch.stack(column) for column in zip(*rows, strict=True)))
+
+
+@claim(
+    id="gradnorm.eq5.usually",
+    title="Eq. (5) for most samples, each added alone",
+    source=EQ5,
+    reading='"is likely to decrease": for at least 90 percent of the samples, the share that appendix A.2 reports',
+    expect="reproduced",
+    experiment="gradnorm.softmax_usual",
+    seed=D.seed(),
+    mutants={"for at most 90 percent": dict(low=0.0, high=0.9), "for half of them": dict(low=0.45, high=0.55)},
+)
+def usually(seed: Tensor, *, low: float = 0.9, high: float = 1.0) -> Measurement:
+    r"""In softmax regression on three Gaussian classes the gradient norm of a sample falls once it is added, for at least 90 percent of the
+    samples.
+    """
+    found = usual(seed)
+    return measurement((found.alone <= found.before).double().mean(-1), expect=(low, high))
+
+
+@claim(
+    id="gradnorm.eq5.usually.batch",
+    title="Eq. (5) for most samples of a batch",
+    source=EQ5,
+    reading='"is likely to decrease": for at least 90 percent of a random batch, classes that overlap; the paper shows selected samples',
+    expect="not-reproduced",
+    experiment="gradnorm.softmax_usual",
+    seed=D.seed(),
+    mutants={"for at least 95 percent": dict(low=0.95), "for all": dict(low=0.999)},
+)
+def usually_batch(seed: Tensor, *, low: float = 0.9, high: float = 1.0) -> Measurement:
+    r"""When all 10 candidates are added at once, the gradient norm falls for at least 90 percent of them.
+
+    Notes: samples of one class help each other and those of others hurt, whatever each would do alone (gradnorm.eq5.batch). Tables 4 and 5
+    of the paper are about batches of the largest scores, in networks.
+    """
+    found = usual(seed)
+    return measurement((found.together <= found.before).double().mean(-1), expect=(low, high))
+
+
+@claim(
+    id="gradnorm.eq5.in_the_mean",
+    title="Eq. (5) in the mean over the samples",
+    source=EQ5,
+    reading="the sign <~ as: in the mean over the samples, alone or in a batch",
+    expect="reproduced",
+    experiment="gradnorm.softmax_usual",
+    seed=D.seed(),
+    mutants={"does not fall": dict(low=1.0, high=10.0), "falls by half": dict(low=0.0, high=0.3)},
+)
+def in_the_mean(seed: Tensor, *, low: float = 0.0, high: float = 1.0) -> Measurement:
+    r"""The mean of the squared gradient norms over the candidates falls, when each is added alone and when all are added at once: the larger
+    of the two ratios of the means is below 1.
+    """
+    found = usual(seed)
+    ratios = torch.stack([after.mean(-1) / found.before.mean(-1) for after in (found.alone, found.together)])
+    return measurement(ratios.amax(0), expect=(low, high))
