@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
-    from altheory._inputs import ArrayLike
-
 
 def gradient_after(
-    A: Float[ArrayLike, "*batch n n"], B: Float[ArrayLike, "*batch n n"], g0: Float[ArrayLike, "*batch n"]
+    A: Float[Any, "*batch n n"], B: Float[Any, "*batch n n"], g0: Float[Any, "*batch n"]
 ) -> Float[Tensor, "*batch n"]:
     r"""$g_1 = A(A+B)^{-1}g_0$: the gradient of a quadratic loss l with Hessian B, once it is trained on.
 
@@ -40,14 +38,14 @@ def gradient_after(
         n = g0.shape[-1]
         if A.shape[-2:] != (n, n) or B.shape[-2:] != (n, n):
             raise InputError(
-                f"`A`, `B` and `g0` have shapes {tuple(A.shape)}, {tuple(B.shape)} and {tuple(g0.shape)} but (..., n, n) twice and "
-                "(..., n) are wanted; pass the two Hessians and the gradient before."
+                f"`A`, `B` and `g0` have shapes {tuple(A.shape)}, {tuple(B.shape)} and {tuple(g0.shape)} but (..., n, n) twice "
+                "and (..., n) are wanted; pass the two Hessians and the gradient before."
             )
     return (A @ torch.linalg.solve(A + B, g0[..., None]))[..., 0]
 
 
 def residuals_after(
-    A: Float[ArrayLike, "*batch n n"], X: Float[ArrayLike, "*batch k n"], r: Float[ArrayLike, "*batch k"]
+    A: Float[Any, "*batch n n"], X: Float[Any, "*batch k n"], r: Float[Any, "*batch k"]
 ) -> Float[Tensor, "*batch k"]:
     r"""$(I+XA^{-1}X^\top)^{-1}r$: the residuals of k samples of least squares once all k are trained on.
 
@@ -64,7 +62,7 @@ def residuals_after(
     return torch.linalg.solve(torch.eye(X.shape[-2], dtype=torch.float64) + K, r[..., None])[..., 0]
 
 
-def added_logits(z: Float[ArrayLike, "*batch N"], y: Float[ArrayLike, "*batch N"]) -> tuple[Tensor, Tensor]:
+def added_logits(z: Float[Any, "*batch N"], y: Float[Any, "*batch N"]) -> tuple[Tensor, Tensor]:
     r"""$p-e_y$ at the logits z, and $p_y$: the gradient in the logits of the cross-entropy, and the label's probability.
 
     Args:
@@ -78,10 +76,10 @@ def added_logits(z: Float[ArrayLike, "*batch N"], y: Float[ArrayLike, "*batch N"
 
 
 def fit_softmax(
-    X: Float[ArrayLike, "n d"],
-    labels: Int[Tensor, " n"],
+    X: Float[Any, "n d"],
+    labels: Int[Any, " n"],
     *,
-    weights: Float[ArrayLike, " n"] | None = None,
+    weights: Any = None,
     ridge: float,
     classes: int,
     tolerance: float = 1e-9,
@@ -98,11 +96,11 @@ def fit_softmax(
         classes: N, at least 2.
         tolerance: stop when no entry of the gradient is larger.
 
-    Returns:
-        $\theta$, (d, N), and $|\nabla|/\rho$, a bound of its distance from the minimiser, as the loss is $\rho$-strongly convex.
+    Returns: $\theta$, (d, N), and $|\nabla|/\rho$, a bound of its distance from the minimiser, as the loss is
+        $\rho$-strongly convex.
 
-    Raises:
-        InputError: a ridge that is not positive, a label outside 0..N-1, or no convergence (rounding of a badly scaled problem).
+    Raises: InputError: a ridge that is not positive, a label outside 0..N-1, or no convergence (rounding of a badly scaled
+        problem).
     """
     X = as_tensor("X", X, ndim=2, layout="(n, d)").to(torch.float64)
     y = torch.as_tensor(labels)
@@ -135,7 +133,7 @@ def fit_softmax(
             size /= 2
         theta = theta - size * step
     raise InputError(
-        f"the gradient is still {float(gradient.abs().max()):.3g} after 200 Newton steps but at most `tolerance` = {tolerance:.3g} "
+        f"the gradient is {float(gradient.abs().max()):.3g} after 200 Newton steps but at most `tolerance` = {tolerance:.3g} "
         "is wanted; pass a larger ridge or tolerance."
     )
 

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from altheory._inputs import ArrayLike
 
-
-def growth_smooth(mu: Float[ArrayLike, "*batch"], L: Float[ArrayLike, "*batch"]) -> Float[Tensor, "*batch"]:
+def growth_smooth(mu: Float[Any, "*batch"], L: Float[Any, "*batch"]) -> Float[Tensor, "*batch"]:
     r"""$(\mu+L)^2/(4\mu L)$: the largest $|g_1|^2/|g_0|^2$ where F is $\mu$-strongly convex with L-Lipschitz gradient.
 
     Proof: $h = \nabla F(\theta_1) = -g_1$ and $d = \theta_1-\theta_0$ have $\langle h-\mu d,Ld-h\rangle \ge 0$, so
@@ -48,7 +46,7 @@ def growth_smooth(mu: Float[ArrayLike, "*batch"], L: Float[ArrayLike, "*batch"])
     return (mu + L) ** 2 / (4 * mu * L)
 
 
-def growth_smooth_loss(mu: Float[ArrayLike, "*batch"], ell: Float[ArrayLike, "*batch"]) -> Float[Tensor, "*batch"]:
+def growth_smooth_loss(mu: Float[Any, "*batch"], ell: Float[Any, "*batch"]) -> Float[Tensor, "*batch"]:
     r"""$1+\ell/(4\mu)$: the largest $|g_1|^2/|g_0|^2$ where F is $\mu$-strongly convex and the gradient of l is
     $\ell$-Lipschitz.
 

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from altheory._inputs import ArrayLike
 
-
-def ball_gap(mu: Any, L: Any, d: Float[ArrayLike, "*batch n"], h: Float[ArrayLike, "*batch n"]) -> Float[Tensor, "*batch"]:
+def ball_gap(mu: Any, L: Any, d: Float[Any, "*batch n"], h: Float[Any, "*batch n"]) -> Float[Tensor, "*batch"]:
     r"""$\langle h-\mu d,\,Ld-h\rangle$: nonnegative exactly where a function of the class changes its gradient by h over d.
 
     Args:
@@ -34,7 +32,7 @@ def ball_gap(mu: Any, L: Any, d: Float[ArrayLike, "*batch n"], h: Float[ArrayLik
     return ((h - mu[..., None] * d) * (L[..., None] * d - h)).sum(-1)
 
 
-def turned(d: Float[ArrayLike, "*batch n"], q: Float[ArrayLike, "*batch n"]) -> Float[Tensor, "*batch n"]:
+def turned(d: Float[Any, "*batch n"], q: Float[Any, "*batch n"]) -> Float[Tensor, "*batch n"]:
     r"""$2\frac{\langle q,d\rangle}{|q|^2}q-d$: the mirror image of d in the line of q; every vector of length |d| is one.
 
     Rational in d and q, which is why vectors of a given length are made this way. -d where q = 0.
@@ -45,9 +43,7 @@ def turned(d: Float[ArrayLike, "*batch n"], q: Float[ArrayLike, "*batch n"]) -> 
     return 2 * along * q - d
 
 
-def secant(
-    mu: Any, L: Any, d: Float[ArrayLike, "*batch n"], q: Float[ArrayLike, "*batch n"], s: Any = 1.0
-) -> Float[Tensor, "*batch n"]:
+def secant(mu: Any, L: Any, d: Float[Any, "*batch n"], q: Float[Any, "*batch n"], s: Any = 1.0) -> Float[Tensor, "*batch n"]:
     r"""$\frac{\mu+L}2d+s\frac{L-\mu}2Rd$, R the reflection in the line of q: over all q and $0 \le s \le 1$ these are all
     changes of the gradient over d that `ball_gap` allows.
 
@@ -63,7 +59,7 @@ def secant(
     return (mu + L)[..., None] / 2 * d + (s * (L - mu))[..., None] / 2 * turned(d, q)
 
 
-def sloped(d: Float[ArrayLike, "*batch n"], slope: Any, r: Float[ArrayLike, "*batch n"]) -> Float[Tensor, "*batch n"]:
+def sloped(d: Float[Any, "*batch n"], slope: Any, r: Float[Any, "*batch n"]) -> Float[Tensor, "*batch n"]:
     r"""The vector v with $\langle v,d\rangle = \mathrm{slope}\,|d|^2$ whose part across d is that of r; 0 in place of r/|d| at
     d = 0.
 
@@ -78,7 +74,7 @@ def sloped(d: Float[ArrayLike, "*batch n"], slope: Any, r: Float[ArrayLike, "*ba
     return r + (slope - along)[..., None] * d
 
 
-def worst_for_smooth(root: Float[ArrayLike, "*batch"]) -> tuple[Tensor, Tensor, Tensor]:
+def worst_for_smooth(root: Float[Any, "*batch"]) -> tuple[Tensor, Tensor, Tensor]:
     r"""Where $(\mu+L)^2/(4\mu L)$ is attained, for $\mu = 1$ and $L = \rho^2$: d, h and $g_0$ in the plane.
 
     $d = (1, 0)$, h at the angle to d whose cosine is $2\rho/(\rho^2+1)$, $g_0$ the part of $g_1 = -h$ along d. An added loss
@@ -103,7 +99,7 @@ def worst_for_smooth(root: Float[ArrayLike, "*batch"]) -> tuple[Tensor, Tensor, 
     return torch.stack([one, zero], -1), h, torch.stack([-root * cos, zero], -1)
 
 
-def worst_for_smooth_loss(root: Float[ArrayLike, "*batch"]) -> tuple[Tensor, Tensor, Tensor]:
+def worst_for_smooth_loss(root: Float[Any, "*batch"]) -> tuple[Tensor, Tensor, Tensor]:
     r"""Where $1+\ell/(4\mu)$ is attained, for $\mu = 1$ and $\ell = \rho^2-3$: d, h and $g_0$ in the plane.
 
     With $t = \ell/\mu$: $d = (1, 0)$, $h = (1, \sqrt{t+3})$, $g_1 = -h$ and

@@ -18,7 +18,8 @@ from altheory._inputs import InputError
 
 
 def largest_step_factor(mu: float, L: float, eta: float) -> float:
-    r"""$\sup|\nabla f(w')|^2/|\nabla f(w)|^2$, $w' = w-\eta\nabla f(w)$, over $\mu$-strongly convex f with L-Lipschitz gradient.
+    r"""$\sup|\nabla f(w')|^2/|\nabla f(w)|^2$, $w' = w-\eta\nabla f(w)$, over $\mu$-strongly convex f whose gradient is
+    L-Lipschitz.
 
     Args:
         mu: at least 0.
@@ -62,7 +63,7 @@ def largest_growth(mu: float, L: float = math.inf, ell: float = math.inf) -> flo
     _check("ell", 0.0, ell)
     if not mu > 0 or math.isinf(L) and math.isinf(ell):
         raise InputError(
-            f"`mu` is {mu!r}, `L` {L!r} and `ell` {ell!r} but mu > 0 and a finite L or ell are wanted; without them no bound exists."
+            f"`mu` is {mu!r}, `L` {L!r} and `ell` {ell!r} but mu > 0 and a finite L or ell are wanted; else no bound exists."
         )
     import cvxpy as cp
 
@@ -79,9 +80,7 @@ def largest_growth(mu: float, L: float = math.inf, ell: float = math.inf) -> flo
 
 def _dot(gram: Any, u: Any, v: Any) -> Any:
     """The inner product of two vectors given by their coefficients, as a linear function of the Gram matrix."""
-    import cvxpy as cp
-
-    return cp.sum(cp.multiply(gram, (np.outer(u, v) + np.outer(v, u)) / 2))
+    return u @ gram @ v
 
 
 def _interpolation(gram: Any, points: list[tuple[Any, Any, Any]], mu: float, L: float) -> list[Any]:
@@ -109,4 +108,6 @@ def _largest(problem: Any) -> float:
 
 def _check(name: str, low: float, high: float) -> None:
     if not (0 <= low <= high and high > 0 and math.isfinite(low)):
-        raise InputError(f"`mu` is {low!r} and `{name}` {high!r} but 0 <= mu <= {name}, {name} > 0, is wanted; pass such moduli.")
+        raise InputError(
+            f"`mu` is {low!r} and `{name}` {high!r} but 0 <= mu <= {name}, {name} > 0, is wanted; pass such moduli."
+        )

@@ -48,6 +48,6 @@ class RidgePolynomial:
         return self.A + torch.transpose(self.V, -1, -2) @ (curvature[..., None] * self.V)
 
     def mean_hessian(self, start: Tensor, end: Tensor) -> Tensor:
-        r"""$\int_0^1\nabla^2f(w_0+\tau(w_1-w_0))\,d\tau$, (..., n, n), by Simpson's rule: the Hessian is quadratic in $\tau$."""
+        r"""$\int_0^1\nabla^2f(w_0+\tau(w_1-w_0))\,d\tau$, (..., n, n), by Simpson's rule (it is quadratic in $\tau$)."""
         middle = (start + end) / 2
         return (self.hessian(start) + 4 * self.hessian(middle) + self.hessian(end)) / 6

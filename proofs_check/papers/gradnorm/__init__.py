@@ -31,7 +31,7 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$\mu, L$", "mu, L", "scalar", "modulus of strong convexity and Lipschitz constant of the gradient"),
     (r"$\kappa$", "kappa", "scalar", "condition number L / mu"),
     (r"$\ell, t$", "ell, t", "scalar", "Lipschitz constant of the gradient of l; t = ell / mu"),
-    (r"$s$", "s", "(p,)", "H^-1 times the summed gradient of the test losses (in claims on classes of functions: a number in [0, 1])"),
+    (r"$s$", "s", "(p,)", "H^-1 times the summed gradient of the test losses"),
     (r"$r$", "square(g)", "scalar", "gradient norm of a sample"),
     (r"$\eta$", "eta", "scalar", "step size; u and x are eta in units of 2 mu / L^2 and 1 / L"),
 ]

@@ -31,9 +31,10 @@ from proofs_check.relations import Relation
     mutants={"at least one percent smaller": dict(share=0.98), "the square at least five percent smaller": dict(share=0.95)},
 )
 def eq5_as_printed(lam: Tensor, v: Tensor, eps: Tensor, g0: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $F(\theta) = \frac12\sum_i\lambda_i\theta_i^2$, all $\lambda_i > 0$, be the training loss (about its minimiser, in its eigenvectors),
-    and $l(\theta) = \frac12(v^\top(\theta-t))^2+\frac\epsilon2|\theta-t|^2 \ge 0$ the loss of a sample, $\epsilon > 0$. Then
-    $|\nabla l(\theta_1)|^2 \le |\nabla l(\theta_0)|^2$, $\theta_0$ the minimiser of F and $\theta_1$ that of $F+l$.
+    r"""Let $F(\theta) = \frac12\sum_i\lambda_i\theta_i^2$, all $\lambda_i > 0$, be the training loss (about its minimiser, in
+    eigenvectors), and $l(\theta) = \frac12(v^\top(\theta-t))^2+\frac\epsilon2|\theta-t|^2 \ge 0$ the loss of a sample,
+    $\epsilon > 0$. Then $|\nabla l(\theta_1)|^2 \le |\nabla l(\theta_0)|^2$, $\theta_0$ the minimiser of F and $\theta_1$
+    that of $F+l$.
 
     In the paper: $\|\nabla L(T^{c+1}(x))\|\lesssim\|\nabla L(T^c(x))\|$, with the words "it is not a rigorous guarantee for any
     sample".
@@ -41,9 +42,10 @@ def eq5_as_printed(lam: Tensor, v: Tensor, eps: Tensor, g0: Tensor, *, share: fl
     Counterexample: $F = \frac12\theta_1^2+\frac52\theta_2^2$, $v = (1, 2)$, $\epsilon = \frac14$ and t such that
     $\nabla l(0) = (1, -1)$: the square of the gradient norm is multiplied by 74000/72361.
 
-    Notes: a squared loss with several outputs, or with one output and weight decay counted with the sample; convex and nonnegative: all
-    hypotheses are met. Without $\epsilon$ it is true for such l (gradnorm.eq5.scalar) except where l has no lower bound:
-    $\lambda = (1, 4)$, $v = (10, 20)$ and $g_0 = (6, -3)$ give 6989/4489, $\epsilon = \frac1{1000}$ repairs this (1.55497).
+    Notes: a squared loss with several outputs, or with one output and weight decay counted with the sample; convex and
+    nonnegative: all hypotheses are met. Without $\epsilon$ it is true for such l (gradnorm.eq5.scalar) except where l has
+    no lower bound: $\lambda = (1, 4)$, $v = (10, 20)$ and $g_0 = (6, -3)$ give 6989/4489, $\epsilon = \frac1{1000}$ repairs
+    this (1.55497).
     """
     B = v[..., :, None] * v[..., None, :] + eps[..., None, None] * torch.eye(v.shape[-1], dtype=torch.float64)
     g1 = gradient_change.gradient_after(torch.diag_embed(lam), B, g0)
@@ -68,17 +70,17 @@ def eq5_as_printed(lam: Tensor, v: Tensor, eps: Tensor, g0: Tensor, *, share: fl
 )
 def eq5_scalar(d: Tensor, g0: Tensor, g1: Tensor, *, share: float = 1.0) -> Relation:
     r"""Let $l(\theta) = \phi(x^\top\theta)$ with $\phi$ convex and differentiable, and F convex. Then $|\nabla l(\theta_1)| \le
-    |\nabla l(\theta_0)|$. In the output $m = x^\top\theta$, where it moves ($m_1 \ne m_0$): if $\phi'(m_1)\,(m_1-m_0) \le 0$ and
-    $(\phi'(m_1)-\phi'(m_0))(m_1-m_0) \ge 0$, then $|\phi'(m_1)| \le |\phi'(m_0)|$.
+    |\nabla l(\theta_0)|$. In the output $m = x^\top\theta$, where it moves ($m_1 \ne m_0$): if $\phi'(m_1)\,(m_1-m_0) \le
+    0$ and $(\phi'(m_1)-\phi'(m_0))(m_1-m_0) \ge 0$, then $|\phi'(m_1)| \le |\phi'(m_0)|$.
 
-    Proof: $\tilde F(m) = \min_{x^\top\theta=m}F$ is convex with its minimum at $m_0$, and $-\phi'(m_1)$ is a slope of it at $m_1$:
-    the first inequality; the second is convexity of $\phi$. So $\phi'(m_1)$ lies between 0 and $\phi'(m_0)$. And
+    Proof: $\tilde F(m) = \min_{x^\top\theta=m}F$ is convex with its minimum at $m_0$, and $-\phi'(m_1)$ is a slope of it at
+    $m_1$: the first inequality; the second is convexity of $\phi$. So $\phi'(m_1)$ lies between 0 and $\phi'(m_0)$. And
     $|\nabla l| = |\phi'||x|$.
 
     Tight at: $\phi$ linear between the two outputs.
 
-    Notes: the two inequalities are all that convexity says about two points. Ridge regression, logistic regression with two classes
-    (with or without a bias) are covered; several outputs are not.
+    Notes: the two inequalities are all that convexity says about two points. Ridge regression, logistic regression with two
+    classes (with or without a bias) are covered; several outputs are not.
     """
     return leq(g1.abs(), share * g0.abs(), names=["|phi'(m_1)|", "|phi'(m_0)|"])
 
@@ -117,9 +119,9 @@ def eq5_ridge(A: Tensor, x: Tensor, r: Tensor, *, share: float = 1.0, more: floa
     mutants={"one percent smaller": dict(share=0.99), "0.2 percent smaller": dict(share=0.998)},
 )
 def eq5_logistic(z: Tensor, a: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let the training loss have curvature a in the margin $z = y\,x^\top\theta$ of a new sample, with loss
-    $\log(1+e^{-z})$. Training on it moves the margin from $z_0$ to $z_1$ with $a(z_1-z_0) = \sigma(-z_1)$, and the gradient norm
-    in the margin falls: $\sigma(-z_1) \le \sigma(-z_0)$.
+    r"""Let the training loss have curvature a in the margin $z = y\,x^\top\theta$ of a new sample, with loss $\log(1+e^{-z})$.
+    Training on it moves the margin from $z_0$ to $z_1$ with $a(z_1-z_0) = \sigma(-z_1)$, and the gradient norm in the
+    margin falls: $\sigma(-z_1) \le \sigma(-z_0)$.
 
     Tight at: $a\to\infty$.
     """
@@ -193,9 +195,9 @@ def eq5_absolute_constant(root: Tensor, *, factor: float = 2.0) -> Relation:
     mutants={"at least one percent smaller": dict(share=0.99), "up to the curvature 64": dict(a=D.interval(0.015625, 64))},
 )
 def eq5_entropy(z: Tensor, a: Tensor, *, share: float = 1.0) -> Relation:
-    r"""In the setting of gradnorm.eq5.logistic, where eq. (5) is true for the loss that is trained, it is true for the score: with
-    $|\partial H/\partial z| = |z|\,p(1-p)$, H the entropy and p the probability of the label, the score at $z_1$ is at most that at
-    $z_0$.
+    r"""In the setting of gradnorm.eq5.logistic, where eq. (5) is true for the loss that is trained, it is true for the
+    score: with $|\partial H/\partial z| = |z|\,p(1-p)$, H the entropy and p the probability of the label, the score at
+    $z_1$ is at most that at $z_0$.
 
     In the paper: "both the expected empirical loss and the entropy loss can be used in Eq. 5 as the loss function L".
 

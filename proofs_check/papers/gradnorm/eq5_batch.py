@@ -32,8 +32,8 @@ PAIRS = {"n": (1, 2), "k": (2, 2)}
     mutants={"at least one percent smaller": dict(share=0.98), "the square at least five percent smaller": dict(share=0.95)},
 )
 def eq5_batch(A: Tensor, X: Tensor, r: Tensor, *, share: float = 1.0) -> Relation:
-    r"""When k samples of least squares are added at once, the residual of each is at most what it was: $r_1'^2 \le r_1^2$ for the
-    first, and so for any.
+    r"""When k samples of least squares are added at once, the residual of each is at most what it was: $r_1'^2 \le r_1^2$
+    for the first, and so for any.
 
     Counterexample: one feature, one training sample at 1; add two samples at 1 whose residuals are 1 and -5: the first residual
     becomes 7/3.
@@ -58,8 +58,8 @@ def eq5_batch(A: Tensor, X: Tensor, r: Tensor, *, share: float = 1.0) -> Relatio
     mutants={"at least one percent smaller": dict(share=0.98), "the square at least five percent smaller": dict(share=0.95)},
 )
 def eq5_batch_clean_labels(P: Tensor, w: Tensor, X: Tensor, ridge: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let all labels be $y = x^\top w$, and train ridge regression, first on samples with Gram matrix P, then with k more. Then
-    $r_1'^2 \le r_1^2$ for the first of them.
+    r"""Let all labels be $y = x^\top w$, and train ridge regression, first on samples with Gram matrix P, then with k more.
+    Then $r_1'^2 \le r_1^2$ for the first of them.
 
     Counterexample: $w = (1, 3)$, ridge 1, nothing trained yet; add $(-1, 0)$ and $(-3, 3)$: the first residual goes from 1 to
     37/29 in absolute value.

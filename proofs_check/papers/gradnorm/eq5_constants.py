@@ -10,7 +10,7 @@ from torch import Tensor
 from altheory import gradient_change
 from proofs_check import all_of, chain, claim, eq, leq
 from proofs_check import domains as D
-from proofs_check.papers.gradnorm._settings_convex import EQ5, dot, square
+from proofs_check.papers.gradnorm._settings_convex import dot, square
 from proofs_check.relations import Relation
 
 NONZERO = [lambda d: square(d) > 0]
@@ -83,19 +83,19 @@ def eq5_kantorovich(
     bent: float = 1.0,
     last: float = 1.0,
 ) -> Relation:
-    r"""Let F be $\mu$-strongly convex with L-Lipschitz gradient, $\kappa = L/\mu$, and l convex. Then
-    $|g_1|^2 \le \frac{(\kappa+1)^2}{4\kappa}|g_0|^2$, that is $|g_1| \le \frac{\kappa+1}{2\sqrt\kappa}|g_0|$. Step by step, with
-    $c = (\kappa+1)^2/(4\kappa)$ and $d = \theta_1-\theta_0$:
-    $|g_1|^2 \;\le\; c\,\langle g_1,d\rangle^2/|d|^2 \;\le\; c\,\langle g_0,d\rangle^2/|d|^2 \;\le\; c\,|g_0|^2$.
+    r"""Let F be $\mu$-strongly convex with L-Lipschitz gradient, $\kappa = L/\mu$, and l convex. Then $|g_1|^2 \le
+    \frac{(\kappa+1)^2}{4\kappa}|g_0|^2$, that is $|g_1| \le \frac{\kappa+1}{2\sqrt\kappa}|g_0|$. Step by step, with $c =
+    (\kappa+1)^2/(4\kappa)$ and $d = \theta_1-\theta_0$: $|g_1|^2 \;\le\; c\,\langle g_1,d\rangle^2/|d|^2 \;\le\; c\,\langle
+    g_0,d\rangle^2/|d|^2 \;\le\; c\,|g_0|^2$.
 
-    Proof: $h = \nabla F(\theta_1) = -g_1$ lies in the ball $\langle h-\mu d,Ld-h\rangle \ge 0$, whose vectors make an angle with d
-    whose cosine is at least $2\sqrt\kappa/(\kappa+1)$. Convexity of l: $-\langle g_0,d\rangle \ge -\langle g_1,d\rangle > 0$.
-    Then the Cauchy-Schwarz inequality.
+    Proof: $h = \nabla F(\theta_1) = -g_1$ lies in the ball $\langle h-\mu d,Ld-h\rangle \ge 0$, whose vectors make an angle
+    with d whose cosine is at least $2\sqrt\kappa/(\kappa+1)$. Convexity of l: $-\langle g_0,d\rangle \ge -\langle
+    g_1,d\rangle > 0$. Then the Cauchy-Schwarz inequality.
 
     Tight at: gradnorm.eq5.kantorovich.attained.
 
-    Notes: h and $g_0$ are drawn among all that such F and l allow. That l is nonnegative costs nothing: the maximum with a constant far
-    below changes neither gradient.
+    Notes: h and $g_0$ are drawn among all that such F and l allow. That l is nonnegative costs nothing: the maximum with a
+    constant far below changes neither gradient.
     """
     L = mu * kappa
     h = gradient_change.secant(mu, L, d, q, s)
@@ -126,10 +126,11 @@ def eq5_kantorovich_attained(root: Tensor, *, share: float = 1.0, wider: float =
     $|g_1|^2 = \frac{(\kappa+1)^2}{4\kappa}|g_0|^2$: the change h of F's gradient lies on the surface of the ball,
     $(\mu+L)\langle h,d\rangle = |h|^2+\mu L|d|^2$, and $\langle g_1-g_0,d\rangle = 0$.
 
-    Proof: d, h and $g_0$ as in `altheory.gradient_change.worst_for_smooth`; l is the maximum of two linear functions and a constant.
+    Proof: d, h and $g_0$ as in `altheory.gradient_change.worst_for_smooth`; l is the maximum of two linear functions and a
+    constant.
 
-    Notes: for smooth l it is the limit $\beta\to\infty$ of $\langle g_0,\theta\rangle+\frac\beta2\langle b,\theta\rangle^2$ with b
-    across d, and not attained.
+    Notes: for smooth l it is the limit $\beta\to\infty$ of $\langle g_0,\theta\rangle+\frac\beta2\langle b,\theta\rangle^2$
+    with b across d, and not attained.
     """
     d, h, g0 = gradient_change.worst_for_smooth(root)
     L = wider * root**2
@@ -145,7 +146,7 @@ def eq5_kantorovich_attained(root: Tensor, *, share: float = 1.0, wider: float =
     id="gradnorm.eq5.smooth_loss",
     title="Eq. (5) up to 1 + l / (4 mu), whatever the training loss",
     source="replaces gradnorm, eq. (5); own derivation",
-    reading="the sign <~ as: up to a factor that depends on the sample's smoothness over the strong convexity of the training loss",
+    reading="the sign <~ as: up to a factor that depends on l / mu, the sample's smoothness over F's strong convexity",
     amends="gradnorm.eq5.absolute_constant",
     mu=D.interval(0.25, 4),
     t=D.interval(0, 64),
@@ -173,9 +174,9 @@ def eq5_smooth_loss(
     r"""Let F be $\mu$-strongly convex, smooth or not, and l convex with $\ell$-Lipschitz gradient. Then
     $|g_1|^2 \le (1+\frac{\ell}{4\mu})\,|g_0|^2$.
 
-    Proof: with $e = g_1-g_0$, $d = \theta_1-\theta_0$: $\langle e,d\rangle \ge |e|^2/\ell$ and $-\langle g_1,d\rangle \ge \mu|d|^2$.
-    The first times $\ell+4\mu$ and the second times $\ell$, added, read
-    $(1+\frac{\ell}{4\mu})|g_0|^2-|g_1|^2 \ge$ a square $\ge 0$.
+    Proof: with $e = g_1-g_0$, $d = \theta_1-\theta_0$: $\langle e,d\rangle \ge |e|^2/\ell$ and $-\langle g_1,d\rangle \ge
+    \mu|d|^2$. The first times $\ell+4\mu$ and the second times $\ell$, added, read $(1+\frac{\ell}{4\mu})|g_0|^2-|g_1|^2
+    \ge$ a square $\ge 0$.
 
     Tight at: gradnorm.eq5.smooth_loss.attained.
 

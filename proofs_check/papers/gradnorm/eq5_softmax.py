@@ -1,8 +1,8 @@
 r"""Eq. (5) for the softmax and its cross-entropy: one added sample.
 
 For a sample x with logits $z = W^\top x$ (a bias is one more feature) the gradient is $(p-e_y)$ times x, so its norm is
-$|p-e_y|\,|x|$, x fixed. A training loss enters through $\tilde F(z) = \min_{W^\top x=z}F$, convex with its minimum at the logits
-$z_0$ before; training on the sample moves them to $z_1$ with $e_y-p(z_1)\in\partial\tilde F(z_1)$. Such an F exists
+$|p-e_y|\,|x|$, x fixed. A training loss enters through $\tilde F(z) = \min_{W^\top x=z}F$, convex with its minimum at the
+logits $z_0$ before; training on the sample moves them to $z_1$ with $e_y-p(z_1)\in\partial\tilde F(z_1)$. Such an F exists
 exactly when $\langle e_y-p(z_1),\,z_1-z_0\rangle \ge 0$. The label is class 1.
 """
 
@@ -45,8 +45,8 @@ def eq5_softmax(z0: Tensor, z1: Tensor, *, share: float = 1.0) -> Relation:
     r"""If a convex training loss and the sample's cross-entropy move its logits from $z_0$ to $z_1$, then
     $|p(z_1)-e_y| \le |p(z_0)-e_y|$.
 
-    Counterexample: three classes, y the first: $z_0 = (1, 2, 3)$ and $z_1 = (1, -1, 3)$. The probability of the label hardly changes
-    (0.090 to 0.117), that of the others is more uneven after: $|p-e_y|^2$ grows from 1.33 to 1.53.
+    Counterexample: three classes, y the first: $z_0 = (1, 2, 3)$ and $z_1 = (1, -1, 3)$. The probability of the label
+    hardly changes (0.090 to 0.117), that of the others is more uneven after: $|p-e_y|^2$ grows from 1.33 to 1.53.
 
     Notes: it happens with trained softmax regression too, with and without a bias (gradnorm.eq5.softmax.trained).
     """
@@ -72,13 +72,13 @@ def eq5_softmax(z0: Tensor, z1: Tensor, *, share: float = 1.0) -> Relation:
     },
 )
 def eq5_softmax_sharp(z0: Tensor, z1: Tensor, *, first: float = 1.0, second: float = 1.0, third: float = 1.0) -> Relation:
-    r"""Whatever the convex training loss and the label, with N classes:
-    $|p_1-e_y|^2 \;\le\; 2(1-p_{1y})^2 \;\le\; 2(1-p_{0y})^2 \;\le\; \frac{2(N-1)}{N}|p_0-e_y|^2$, $p_0, p_1$ the probabilities before
-    and after. So the gradient norm grows by at most $\sqrt{2(N-1)/N} < \sqrt2$, and the probability of the label never falls.
+    r"""Whatever the convex training loss and the label, with N classes: $|p_1-e_y|^2 \;\le\; 2(1-p_{1y})^2 \;\le\;
+    2(1-p_{0y})^2 \;\le\; \frac{2(N-1)}{N}|p_0-e_y|^2$, $p_0, p_1$ the probabilities before and after. So the gradient norm
+    grows by at most $\sqrt{2(N-1)/N} < \sqrt2$, and the probability of the label never falls.
 
-    Proof: the other N - 1 probabilities sum to $1-p_y$, so the sum of their squares is at most $(1-p_y)^2$ (first step) and at least
-    $(1-p_y)^2/(N-1)$ (third). The cross-entropy l is convex in the logits: $l(z_0)-l(z_1) \ge \langle e_y-p_1,z_1-z_0\rangle
-    \ge 0$ (second).
+    Proof: the other N - 1 probabilities sum to $1-p_y$, so the sum of their squares is at most $(1-p_y)^2$ (first step) and
+    at least $(1-p_y)^2/(N-1)$ (third). The cross-entropy l is convex in the logits: $l(z_0)-l(z_1) \ge \langle
+    e_y-p_1,z_1-z_0\rangle \ge 0$ (second).
 
     Tight at: each step by itself; together in the limit where $p_y\to0$, the others are even before and all in one after.
     """

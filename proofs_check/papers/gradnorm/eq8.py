@@ -15,12 +15,16 @@ EQ8 = f"{A1}, eq. (8)"
 SMALL = {"n": (1, 2), "k": (1, 2)}
 
 
-def _sides(A: Tensor, b: Tensor, V: Tensor, c: Tensor, q: Tensor, w: Tensor, eta: Tensor, v: Tensor, where: str) -> tuple[Tensor, Tensor]:
+def _sides(
+    A: Tensor, b: Tensor, V: Tensor, c: Tensor, q: Tensor, w: Tensor, eta: Tensor, v: Tensor, where: str
+) -> tuple[Tensor, Tensor]:
     """<v, grad f(w')>, and <v, grad f(w) - eta H grad f(w)> with H the Hessian as `where` says."""
     f = RidgePolynomial((A + torch.transpose(A, -1, -2)) / 2, b, V, c, q)
     g = f.gradient(w)
     step = w - eta[:, None] * g
-    H = {"on average": f.mean_hessian, "at w": lambda w, _: f.hessian(w), "halfway": lambda w, u: f.hessian((w + u) / 2)}[where](w, step)
+    H = {"on average": f.mean_hessian, "at w": lambda w, _: f.hessian(w), "halfway": lambda w, u: f.hessian((w + u) / 2)}[
+        where
+    ](w, step)
     return dot(v, f.gradient(step)), dot(v, g - eta[:, None] * times(H, g))
 
 
@@ -53,8 +57,8 @@ def eq8(
     share: float = 1.0,
     where: str = "on average",
 ) -> Relation:
-    r"""For f in $C^2$ on the segment from w to $w' = w-\eta\nabla f(w)$:
-    $\nabla f(w') = \nabla f(w)-\eta\bar H\,\nabla f(w)$, $\bar H = \int_0^1\nabla^2f(w-\tau\eta\nabla f(w))\,d\tau$; both sides times any v.
+    r"""For f in $C^2$ on the segment from w to $w' = w-\eta\nabla f(w)$: $\nabla f(w') = \nabla f(w)-\eta\bar H\,\nabla f(w)$,
+    $\bar H = \int_0^1\nabla^2f(w-\tau\eta\nabla f(w))\,d\tau$; both sides times any v.
 
     Repairs: the first integral of the paper is a line integral of the Hessian, a vector.
 
@@ -100,10 +104,11 @@ def eq8_at_w(
 
     In the paper: "$\mu I \le H = \nabla^2f(w) \le LI$", where eq. (8) has H as a mean over the segment.
 
-    Counterexample: $f = \frac16w^3$, $w = 1$, $\eta = 1$: $f' = \frac12$, $w' = \frac12$, and $f'(w') = \frac18$, but the right side is 0.
+    Counterexample: $f = \frac16w^3$, $w = 1$, $\eta = 1$: $f' = \frac12$, $w' = \frac12$, and $f'(w') = \frac18$, but the
+    right side is 0.
 
-    Notes: a slip of notation. With $\mu$ and L bounds at every point, which the paper assumes, $\bar H$ obeys them too, and eq. (9) stands
-    (gradnorm.eq9).
+    Notes: a slip of notation. With $\mu$ and L bounds at every point, which the paper assumes, $\bar H$ obeys them too, and
+    eq. (9) stands (gradnorm.eq9).
     """
     after, formula = _sides(A, b, V, c, q, w, eta, v, where)
     return eq(after, share * formula, names=["<v, grad f(w')>", "<v, grad f - eta H grad f>"])

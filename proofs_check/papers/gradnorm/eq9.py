@@ -1,18 +1,18 @@
 r"""Equation (9), appendix A.1: for which step sizes does one gradient step not increase the gradient norm?
 
-A claim draws $g_0 = \nabla f(w)$ and $\bar Hg_0$ among all that a $\mu$-strongly convex f with L-Lipschitz gradient allows over the
-displacement $-\eta g_0$ (`altheory.gradient_change.secant`); $g_1 = g_0-\eta\bar Hg_0$. All of them occur for quadratic functions.
+A claim draws $g_0 = \nabla f(w)$ and $\bar Hg_0$ among all that a $\mu$-strongly convex f with L-Lipschitz gradient allows
+over the displacement $-\eta g_0$ (`altheory.gradient_change.secant`); $g_1 = g_0-\eta\bar Hg_0$. All of them occur for
+quadratic functions.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from altheory import gradient_change
 from proofs_check import chain, claim, leq
 from proofs_check import domains as D
-from proofs_check.papers.gradnorm._settings_convex import A1, dot, square
+from proofs_check.papers.gradnorm._settings_convex import A1, square
 from proofs_check.relations import Relation
 
 EQ9 = f"{A1}, eq. (9)"
@@ -51,9 +51,10 @@ def eq9(
 
     Tight at: $\eta = 0$; $\mu = L$ and $\eta = 2/L$.
 
-    Notes: true and loose by the factor $\kappa = L/\mu$: steps up to 2/L will do, and $\mu$ may be 0 (gradnorm.eq9.two_over_L). It is about
-    one step on one average loss. In eq. (5) the models are trained, each on a loss of its own, where the average gradient is 0 before and after,
-    and a sample's gradient is what counts (gradnorm.eq9.individual).
+    Notes: true and loose by the factor $\kappa = L/\mu$: steps up to 2/L will do, and $\mu$ may be 0
+    (gradnorm.eq9.two_over_L). It is about one step on one average loss. In eq. (5) the models are trained, each on a loss
+    of its own, where the average gradient is 0 before and after, and a sample's gradient is what counts
+    (gradnorm.eq9.individual).
     """
     L = mu * kappa
     eta = 2 * reach * u * mu / L**2
@@ -81,12 +82,13 @@ def eq9_sharp(L: Tensor, v: Tensor, x: Tensor, g: Tensor, q: Tensor, s: Tensor, 
     r"""Let f have L-Lipschitz gradient and be $\mu$-strongly convex, $\mu = 0$ included. For every step size $\eta \ge 0$:
     $|\nabla f(w')|^2 \le \max((1-\eta\mu)^2,(1-\eta L)^2)\,|\nabla f(w)|^2$.
 
-    Proof: with $a = 1-\eta\mu$ and $b = 1-\eta L$ the interpolation inequality reads $\langle ag_0-g_1,\,g_1-bg_0\rangle \ge 0$: $g_1$ lies in
-    the ball with centre $\frac{a+b}2g_0$ and radius $\frac{|a-b|}2|g_0|$.
+    Proof: with $a = 1-\eta\mu$ and $b = 1-\eta L$ the interpolation inequality reads $\langle ag_0-g_1,\,g_1-bg_0\rangle
+    \ge 0$: $g_1$ lies in the ball with centre $\frac{a+b}2g_0$ and radius $\frac{|a-b|}2|g_0|$.
 
     Tight at: quadratics with curvature $\mu$ or L in the direction of the gradient.
 
-    Notes: two derivatives are not needed. At $\eta = 1/L$, $\mu = 1$, $L = 10$ the factor is 81/100, that of the paper's proof 9/5.
+    Notes: two derivatives are not needed. At $\eta = 1/L$, $\mu = 1$, $L = 10$ the factor is 81/100, that of the paper's
+    proof 9/5.
     """
     mu, eta = v * L, x / L
     g1, _ = _moved(mu, L, eta, g, q, s)
@@ -112,7 +114,8 @@ def eq9_sharp(L: Tensor, v: Tensor, x: Tensor, g: Tensor, q: Tensor, s: Tensor, 
 def eq9_two_over_l(L: Tensor, v: Tensor, x: Tensor, g: Tensor, q: Tensor, s: Tensor, *, share: float = 1.0) -> Relation:
     r"""Let f be convex with L-Lipschitz gradient. For $0 \le \eta \le 2/L$ one step has $|\nabla f(w')|^2 \le |\nabla f(w)|^2$.
 
-    Tight at: $\eta = 2/L$ and $f = \frac L2w^2$, for which every longer step increases the gradient: the range of step sizes cannot be extended.
+    Tight at: $\eta = 2/L$ and $f = \frac L2w^2$, for which every longer step increases the gradient: the range of step
+    sizes cannot be extended.
 
     Notes: the paper's $2\mu/L^2$ is sufficient, not necessary, and smaller by the condition number.
     """
@@ -141,7 +144,8 @@ def eq9_loss(
     r"""For every $\eta \ge 0$: $|\nabla f(w')|^2 \;\le\; \max((1-\eta\mu)^2,(1-\eta L)^2)\,|g|^2 \;\le\;
     (1-2\eta\mu+\eta^2L^2)\,|g|^2$.
 
-    Notes: the proof bounds $|\bar Hg|$ by its largest and $g^\top\bar Hg$ by its least value at once; no $\bar H$ has both, unless $\mu = L$.
+    Notes: the proof bounds $|\bar Hg|$ by its largest and $g^\top\bar Hg$ by its least value at once; no $\bar H$ has both,
+    unless $\mu = L$.
     """
     mu, eta = v * L, x / L
     g1, _ = _moved(mu, L, eta, g, q, s)
@@ -164,10 +168,11 @@ def eq9_loss(
     mutants={"at least one percent smaller": dict(share=0.99), "half the step size": dict(u=D.interval(0, 0.5))},
 )
 def eq9_at_w_only(a: Tensor, q: Tensor, w: Tensor, u: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $f(w) = \frac a2w^2+\frac q{24}w^4$ have $\mu = L = f''(w) > 0$ at the point w. For $0 \le \eta \le 2\mu/L^2$ one step has
-    $f'(w')^2 \le f'(w)^2$.
+    r"""Let $f(w) = \frac a2w^2+\frac q{24}w^4$ have $\mu = L = f''(w) > 0$ at the point w. For $0 \le \eta \le 2\mu/L^2$
+    one step has $f'(w')^2 \le f'(w)^2$.
 
-    Counterexample: $f = \frac12w^2-\frac14w^4$, $w = \frac12$, $f'' = \frac14$, $\eta = 8$: $f'$ goes from 3/8 to 105/8 in absolute value.
+    Counterexample: $f = \frac12w^2-\frac14w^4$, $w = \frac12$, $f'' = \frac14$, $\eta = 8$: $f'$ goes from 3/8 to 105/8 in
+    absolute value.
 
     Notes: not against the paper, which assumes the bounds at each w: it shows that "locally" must mean the whole segment.
     """
@@ -190,13 +195,14 @@ def eq9_at_w_only(a: Tensor, q: Tensor, w: Tensor, u: Tensor, *, share: float = 
     mutants={"at least one percent smaller": dict(share=0.99), "half the step size": dict(u=D.interval(0, 0.5))},
 )
 def eq9_individual(centre: Tensor, theta: Tensor, u: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $f(\theta) = \frac1n\sum_i\frac12(\theta-c_i)^2$, so that $\mu = L = 1$. For $0 \le \eta \le 2\mu/L^2$ one step on f does not increase the
-    gradient of the first sample, and so of any: $(\theta'-c_1)^2 \le (\theta-c_1)^2$.
+    r"""Let $f(\theta) = \frac1n\sum_i\frac12(\theta-c_i)^2$, so that $\mu = L = 1$. For $0 \le \eta \le 2\mu/L^2$ one step on f
+    does not increase the gradient of the first sample, and so of any: $(\theta'-c_1)^2 \le (\theta-c_1)^2$.
 
-    Counterexample: $c = (1, -1)$, $\theta = \frac12$, $\eta = 1$: the average gradient goes from 1/2 to 0, that of the first sample from 1/2
-    to 1 in absolute value.
+    Counterexample: $c = (1, -1)$, $\theta = \frac12$, $\eta = 1$: the average gradient goes from 1/2 to 0, that of the
+    first sample from 1/2 to 1 in absolute value.
 
-    Notes: the paper says so itself ("not a rigorous guarantee for any sample"). The average gradient of $T^c$ on its training set is 0 already.
+    Notes: the paper says so itself ("not a rigorous guarantee for any sample"). The average gradient of $T^c$ on its
+    training set is 0 already.
     """
     after = theta - 2 * u * (theta - centre.mean(-1))
     return leq((after - centre[..., 0]) ** 2, share * (theta - centre[..., 0]) ** 2, names=["|g'|^2", "|g|^2"])

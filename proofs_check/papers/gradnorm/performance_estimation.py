@@ -57,14 +57,16 @@ def _off(found: Tensor, closed: Tensor) -> Tensor:
     id="gradnorm.eq9.performance_estimation",
     title="The sharp form of eq. (9) against a semidefinite program",
     source=f"{A1}, eq. (9); performance estimation: Drori and Teboulle 2014, Taylor, Hendrickx and Glineur 2017",
+    expect="reproduced",
     experiment="gradnorm.performance_estimation",
     seed=D.seed(),
     uses=["gradnorm.eq9.sharp"],
     mutants={"one ten-thousandth smaller": dict(share=0.9999), "the factor of the printed proof": dict(printed=True)},
 )
 def step(seed: Tensor, *, share: float = 1.0, printed: bool = False) -> Measurement:
-    r"""The largest $|\nabla f(w')|^2/|\nabla f(w)|^2$ that a semidefinite program finds over all $\mu$-strongly convex f with L-Lipschitz
-    gradient is $\max((1-\eta\mu)^2,(1-\eta L)^2)$, to within $10^{-6}$, for every pair $(\mu, L)$ and seven step sizes.
+    r"""The largest $|\nabla f(w')|^2/|\nabla f(w)|^2$ that a semidefinite program finds over all $\mu$-strongly convex f with
+    L-Lipschitz gradient is $\max((1-\eta\mu)^2,(1-\eta L)^2)$, to within $10^{-6}$, for every pair $(\mu, L)$ and seven
+    step sizes.
     """
     found = optima(seed)
     eta = torch.tensor(STEPS, dtype=torch.float64)
@@ -83,18 +85,22 @@ def step(seed: Tensor, *, share: float = 1.0, printed: bool = False) -> Measurem
     id="gradnorm.eq5.kantorovich.performance_estimation",
     title="Kantorovich's constant in eq. (5) against a semidefinite program",
     source=f"{EQ5}; performance estimation: Drori and Teboulle 2014, Taylor, Hendrickx and Glineur 2017",
+    expect="reproduced",
     experiment="gradnorm.performance_estimation",
     seed=D.seed(),
     uses=["gradnorm.eq5.kantorovich"],
     mutants={"one ten-thousandth smaller": dict(share=0.9999), "one ten-thousandth larger": dict(share=1.0001)},
 )
 def kantorovich(seed: Tensor, *, share: float = 1.0) -> Measurement:
-    r"""The largest $|g_1|^2/|g_0|^2$ that a semidefinite program finds over all $\mu$-strongly convex F with L-Lipschitz gradient and all
-    convex l is $(\kappa+1)^2/(4\kappa)$, to within $10^{-6}$ of its size.
+    r"""The largest $|g_1|^2/|g_0|^2$ that a semidefinite program finds over all $\mu$-strongly convex F with L-Lipschitz
+    gradient and all convex l is $(\kappa+1)^2/(4\kappa)$, to within $10^{-6}$ of its size.
     """
     found = optima(seed)
     closed = gradient_change.growth_smooth(torch.ones_like(found.ratio), found.ratio)
-    rows = [(f"L / mu = {k:.4g}", [f"{a:.7f}", f"{b:.7f}"]) for k, a, b in zip(*_flat(found.ratio, found.smooth, closed), strict=True)]
+    rows = [
+        (f"L / mu = {k:.4g}", [f"{a:.7f}", f"{b:.7f}"])
+        for k, a, b in zip(*_flat(found.ratio, found.smooth, closed), strict=True)
+    ]
     return measurement(
         _off(found.smooth, share * closed),
         expect=(0.0, 1e-6),
@@ -106,6 +112,7 @@ def kantorovich(seed: Tensor, *, share: float = 1.0) -> Measurement:
     id="gradnorm.eq5.smooth_loss.performance_estimation",
     title="1 + l / (4 mu) in eq. (5) against a semidefinite program",
     source=f"{EQ5}; performance estimation: Drori and Teboulle 2014, Taylor, Hendrickx and Glineur 2017",
+    expect="reproduced",
     experiment="gradnorm.performance_estimation",
     seed=D.seed(),
     uses=["gradnorm.eq5.smooth_loss"],
@@ -117,7 +124,10 @@ def smooth_loss(seed: Tensor, *, share: float = 1.0) -> Measurement:
     """
     found = optima(seed)
     closed = gradient_change.growth_smooth_loss(torch.ones_like(found.ratio), found.ratio)
-    rows = [(f"l / mu = {k:.4g}", [f"{a:.7f}", f"{b:.7f}"]) for k, a, b in zip(*_flat(found.ratio, found.smooth_loss, closed), strict=True)]
+    rows = [
+        (f"l / mu = {k:.4g}", [f"{a:.7f}", f"{b:.7f}"])
+        for k, a, b in zip(*_flat(found.ratio, found.smooth_loss, closed), strict=True)
+    ]
     return measurement(
         _off(found.smooth_loss, share * closed),
         expect=(0.0, 1e-6),

@@ -1,8 +1,8 @@
 r"""From eq. (5) to the selection: what the bound says about removing x, and what it does not say about adding x.
 
-Let $s = H^{-1}\sum_j\nabla L_j$ and $I = \frac1n\langle s,g\rangle$, g the gradient of the sample's loss, $r = |g|$. Removing x changes
-the test loss from L to $L+I$, adding it changes the test loss of the model without x from L to $L-I$, both to first order. The
-paper bounds I by $r|s|/n$ and knows r only.
+Let $s = H^{-1}\sum_j\nabla L_j$ and $I = \frac1n\langle s,g\rangle$, g the gradient of the sample's loss, $r = |g|$.
+Removing x changes the test loss from L to $L+I$, adding it changes the test loss of the model without x from L to $L-I$,
+both to first order. The paper bounds I by $r|s|/n$ and knows r only.
 """
 
 from __future__ import annotations
@@ -41,11 +41,9 @@ def _reach(g: Tensor, s: Tensor, n: Tensor) -> Tensor:
     assumes=SMALLER,
     mutants={"the bound one percent lower": dict(first=0.99), "one percent more growth": dict(second=0.99)},
 )
-def removal(
-    loss: Tensor, s: Tensor, n: Tensor, a: Tensor, b: Tensor, *, first: float = 1.0, second: float = 1.0
-) -> Relation:
-    r"""Let $|a| \le |b|$ be the gradients of two samples. Without the first the predicted test loss is
-    $L+\frac1n\langle s,a\rangle \;\le\; L+\frac1n|a||s| \;\le\; L+\frac1n|b||s|$: the larger the gradient norm, the larger the upper bound.
+def removal(loss: Tensor, s: Tensor, n: Tensor, a: Tensor, b: Tensor, *, first: float = 1.0, second: float = 1.0) -> Relation:
+    r"""Let $|a| \le |b|$ be the gradients of two samples. Without the first the predicted test loss is $L+\frac1n\langle
+    s,a\rangle \;\le\; L+\frac1n|a||s| \;\le\; L+\frac1n|b||s|$: the larger the gradient norm, the larger the upper bound.
 
     In the paper: "removing a training sample x of higher $\|\nabla L(T^c(x))\|$ will result in a higher upper-bound".
 
@@ -76,13 +74,13 @@ def removal(
     mutants={"one percent less": dict(share=0.99), "0.2 percent less": dict(share=0.998)},
 )
 def selection_regret(s: Tensor, n: Tensor, a: Tensor, b: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $|a| \le |b|$. The regret of leaving out a sample with gradient a is at most that of a sample with norm $|b|$ in the worst
-    direction: $\frac1n\langle s,a\rangle \le \frac1n\langle s,b^*\rangle$, $b^* = |b|\,s/|s|$.
+    r"""Let $|a| \le |b|$. The regret of leaving out a sample with gradient a is at most that of a sample with norm $|b|$ in
+    the worst direction: $\frac1n\langle s,a\rangle \le \frac1n\langle s,b^*\rangle$, $b^* = |b|\,s/|s|$.
 
     Tight at: $a = b^*$.
 
-    Notes: the reading under which the conclusion is right: it guards against regret, in the model trained with x. It says nothing about
-    which sample lowers the test loss.
+    Notes: the reading under which the conclusion is right: it guards against regret, in the model trained with x. It says
+    nothing about which sample lowers the test loss.
     """
     worst = torch.sqrt(square(b) / square(s))[..., None] * s
     return leq(dot(s, a) / n, share * dot(s, worst) / n, names=["I_a", "largest I of norm |b|"])
@@ -104,15 +102,15 @@ def selection_regret(s: Tensor, n: Tensor, a: Tensor, b: Tensor, *, share: float
     mutants={"the bound one percent lower": dict(share=0.99), "the bound five percent lower": dict(share=0.95)},
 )
 def selection_as_printed(loss: Tensor, s: Tensor, n: Tensor, a: Tensor, b: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let $|a| \le |b|$, and let L be the test loss of the model without either sample. The upper bound of the predicted test loss
-    after adding the sample with gradient b is at most that for a: $L+\frac1n|b||s| \le L+\frac1n|a||s|$.
+    r"""Let $|a| \le |b|$, and let L be the test loss of the model without either sample. The upper bound of the predicted
+    test loss after adding the sample with gradient b is at most that for a: $L+\frac1n|b||s| \le L+\frac1n|a||s|$.
 
     In the paper: "selecting unlabeled data of higher gradient norm leads to a lower upper-bound of test loss".
 
     Counterexample: $L = 0$, $s = 1$, $n = 1$, $a = 0$, $b = 1$: the bounds are 0 and 1.
 
-    Notes: given r alone, $L-I$ takes exactly the values between $L-\frac1n r|s|$ and $L+\frac1n r|s|$. The paper's argument keeps
-    $L^{c+1}_{test}$ fixed, the loss of the model trained with x, and then compares different x. What is true:
+    Notes: given r alone, $L-I$ takes exactly the values between $L-\frac1n r|s|$ and $L+\frac1n r|s|$. The paper's argument
+    keeps $L^{c+1}_{test}$ fixed, the loss of the model trained with x, and then compares different x. What is true:
     gradnorm.selection.upper_bound, gradnorm.selection.lower_bound, gradnorm.selection.regret.
     """
     return leq(loss + _reach(b, s, n), share * (loss + _reach(a, s, n)), names=["L + |b| |s| / n", "L + |a| |s| / n"])

@@ -48,12 +48,12 @@ def test_loss(
     *,
     share: float = 1.0,
 ) -> Relation:
-    r"""Let least squares with Hessian A have its minimum at 0, and let two samples have gradients $-a\,y_a$ and $-b\,y_b$ there, the
-    first longer. Then the test loss $\frac12(x^\top\theta-y)^2$ after training with the first is at most that after training
-    with the second.
+    r"""Let least squares with Hessian A have its minimum at 0, and let two samples have gradients $-a\,y_a$ and $-b\,y_b$
+    there, the first longer. Then the test loss $\frac12(x^\top\theta-y)^2$ after training with the first is at most that
+    after training with the second.
 
-    Counterexample: one feature, $A = 1$, test sample $(1, 1)$. Add $(1, -2)$, gradient norm 2: test loss 2. Add $(1, 1)$, gradient norm
-    1: test loss 1/8. Without either it is 1/2.
+    Counterexample: one feature, $A = 1$, test sample $(1, 1)$. Add $(1, -2)$, gradient norm 2: test loss 2. Add $(1, 1)$,
+    gradient norm 1: test loss 1/8. Without either it is 1/2.
     """
     losses = [(dot(x, _after(A, v, label)) - y) ** 2 / 2 for v, label in ((a, label_a), (b, label_b))]
     return leq(losses[0], share * losses[1], names=["test loss with the higher norm", "test loss with the lower norm"])
@@ -75,11 +75,11 @@ def test_loss(
     mutants={"by one percent": dict(share=0.99), "by five percent": dict(share=0.95)},
 )
 def test_loss_clean_labels(P: Tensor, w: Tensor, a: Tensor, b: Tensor, x: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let all labels, of the training samples with Gram matrix P, of both candidates and of the test sample, be $x^\top w$. If a has the
-    larger gradient norm, then the test loss after training with a is at most that after training with b.
+    r"""Let all labels, of the training samples with Gram matrix P, of both candidates and of the test sample, be $x^\top
+    w$. If a has the larger gradient norm, then the test loss after training with a is at most that after training with b.
 
-    Counterexample: $w = (1, 3)$, nothing trained yet, test sample $(1, 0)$. Add $(2, -1)$, squared gradient norm 5: test loss 8/9, worse than
-    the 1/2 without it. Add $(1, 0)$, gradient norm 1: test loss 1/8.
+    Counterexample: $w = (1, 3)$, nothing trained yet, test sample $(1, 0)$. Add $(2, -1)$, squared gradient norm 5: test
+    loss 8/9, worse than the 1/2 without it. Add $(1, 0)$, gradient norm 1: test loss 1/8.
     """
     A, missing = _ridge(P, w)
     losses = [dot(x, missing - _after(A, v, dot(v, missing))) ** 2 / 2 for v in (a, b)]
@@ -131,15 +131,16 @@ def _pull(v: Tensor, theta: Tensor) -> Tensor:
 def entropy_gradnorm(
     theta: Tensor, a: Tensor, b: Tensor, move_a: Tensor, move_b: Tensor, x: Tensor, *, share: float = 1.0
 ) -> Relation:
-    r"""Let a sample with label $y = \pm1$ and one feature be given by their product, its loss be $\log(1+e^{-a\theta})$, and a convex training
-    loss have its minimum at $\theta$. If a has the higher entropy-gradnorm, then the test loss after training with a is at most that
-    after training with b.
+    r"""Let a sample with label $y = \pm1$ and one feature be given by their product, its loss be $\log(1+e^{-a\theta})$, and a
+    convex training loss have its minimum at $\theta$. If a has the higher entropy-gradnorm, then the test loss after
+    training with a is at most that after training with b.
 
-    Counterexample: $\theta = 1$, test sample 1. The sample $a = -1$, wrongly predicted, moves $\theta$ to 1/2, $b = 1/2$ moves it to 3/2.
-    a has the higher score, and the higher test loss.
+    Counterexample: $\theta = 1$, test sample 1. The sample $a = -1$, wrongly predicted, moves $\theta$ to 1/2, $b = 1/2$
+    moves it to 3/2. a has the higher score, and the higher test loss.
 
-    Notes: $\theta_a = \theta+a\,m_a$ and $\theta_b = \theta+b\,m_b$ are drawn; a convex training loss that leads there exists exactly when the slopes
-    $a\,\sigma(-a\theta_a)$ and $b\,\sigma(-b\theta_b)$ are ordered as $\theta_a$ and $\theta_b$ are.
+    Notes: $\theta_a = \theta+a\,m_a$ and $\theta_b = \theta+b\,m_b$ are drawn; a convex training loss that leads there
+    exists exactly when the slopes $a\,\sigma(-a\theta_a)$ and $b\,\sigma(-b\theta_b)$ are ordered as $\theta_a$ and
+    $\theta_b$ are.
     """
     losses = [logistic(x * (theta + v * move)) for v, move in ((a, move_a), (b, move_b))]
     return leq(losses[0], share * losses[1], names=["test loss with the higher score", "test loss with the lower score"])
