@@ -5,7 +5,7 @@ The instance: three classes, two features, ridge $10^{-3}$, all fitted to the mi
 class 2 is added.
 
 The usual case: three Gaussian classes in the plane with centres at distance 2, a bias, 24 training samples, ridge 1/10;
-each of 16 others is added alone, and all 16 at once.
+each of 16 others is added alone, and all 16 at once (the latter in six problems a seed).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROWS = ((2, 1), (2, 1), (8, -5), (-2, 2), (-3, 2))
 CLASSES, COUNTS = (0, 1, 0, 1, 2), (37, 10, 3, 19, 37)
 ADDED, LABEL, RIDGE = (3, 2), 2, 1e-3
 ZEROS = 1360  # rows (0, 0) of class 1
-TRAIN, POOL = 24, 16
+TRAIN, POOL, PROBLEMS = 24, 16, 6
 
 
 @remembered
@@ -112,32 +112,42 @@ def trained_bias(seed: Tensor, *, low: float = 1.1419, high: float = 1.142) -> M
 
 
 class Usual(NamedTuple):
-    """Squared gradient norms of the candidates, (seeds, candidates)."""
+    """Squared gradient norms of the candidates before and after, each (seeds, candidates)."""
 
     before: Tensor
     alone: Tensor
-    together: Tensor
+    before_batch: Tensor
+    batch: Tensor
+
+
+def _norms(X: Tensor, y: Tensor, used: list[int]) -> Tensor:
+    """The candidates' squared gradient norms once the rows `used` are trained on."""
+    theta, _ = gradient_change.fit_softmax(X[used], y[used], ridge=0.1, classes=3)
+    g, _ = gradient_change.added_logits(X[TRAIN:] @ theta, torch.nn.functional.one_hot(y[TRAIN:], 3))
+    return (g * g).sum(-1) * (X[TRAIN:] ** 2).sum(-1)
+
+
+def _problem(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Rows with a bias, and their classes."""
+    angle = 2 * math.pi * torch.arange(3, dtype=torch.float64) / 3
+    centres = 2 / math.sqrt(3) * torch.stack([torch.cos(angle), torch.sin(angle)], -1)
+    y = torch.randint(3, (TRAIN + POOL,), generator=generator)
+    x = centres[y] + torch.randn(TRAIN + POOL, 2, generator=generator, dtype=torch.float64)
+    return torch.cat([x, x.new_ones(len(x), 1)], 1), y
 
 
 @remembered
 def usual(seed: Tensor) -> Usual:
-    """Gaussian classes: every candidate's gradient before, after it was added alone, after all were added."""
+    """Every candidate's gradient before and after it was added alone (one problem), or all were (several problems)."""
     rows = []
-    centres = torch.tensor([[0.0, 2 / math.sqrt(3)], [1.0, -1 / math.sqrt(3)], [-1.0, -1 / math.sqrt(3)]], dtype=torch.float64)
+    train, everything = list(range(TRAIN)), list(range(TRAIN + POOL))
     for s in seed.tolist():
         generator = torch.Generator().manual_seed(s)
-        y = torch.randint(3, (TRAIN + POOL,), generator=generator)
-        x = centres[y] + torch.randn(TRAIN + POOL, 2, generator=generator, dtype=torch.float64)
-        X = torch.cat([x, x.new_ones(len(x), 1)], 1)
-
-        def norms(used: list[int], X: Tensor = X, y: Tensor = y) -> Tensor:
-            theta, _ = gradient_change.fit_softmax(X[used], y[used], ridge=0.1, classes=3)
-            g, _ = gradient_change.added_logits(X[TRAIN:] @ theta, torch.nn.functional.one_hot(y[TRAIN:], 3))
-            return (g * g).sum(-1) * (X[TRAIN:] ** 2).sum(-1)
-
-        train = list(range(TRAIN))
-        alone = torch.stack([norms([*train, TRAIN + i])[i] for i in range(POOL)])
-        rows.append((norms(train), alone, norms(list(range(TRAIN + POOL)))))
+        problems = [_problem(generator) for _ in range(PROBLEMS)]
+        X, y = problems[0]
+        alone = torch.stack([_norms(X, y, [*train, TRAIN + i])[i] for i in range(POOL)])
+        before, after = (torch.cat([_norms(X, y, used) for X, y in problems]) for used in (train, everything))
+        rows.append((before[:POOL], alone, before, after))
     return Usual(*(torch.stack(column) for column in zip(*rows, strict=True)))
 
 
@@ -176,7 +186,7 @@ def usually_batch(seed: Tensor, *, low: float = 0.9, high: float = 1.0) -> Measu
     Tables 4 and 5 of the paper are about batches of the largest scores, in networks.
     """
     found = usual(seed)
-    return measurement((found.together <= found.before).double().mean(-1), expect=(low, high))
+    return measurement((found.batch <= found.before_batch).double().mean(-1), expect=(low, high))
 
 
 @claim(
@@ -194,5 +204,5 @@ def in_the_mean(seed: Tensor, *, low: float = 0.0, high: float = 1.0) -> Measure
     once: the larger of the two ratios of the means is below 1.
     """
     found = usual(seed)
-    ratios = torch.stack([after.mean(-1) / found.before.mean(-1) for after in (found.alone, found.together)])
-    return measurement(ratios.amax(0), expect=(low, high))
+    ratios = (found.alone.mean(-1) / found.before.mean(-1), found.batch.mean(-1) / found.before_batch.mean(-1))
+    return measurement(torch.maximum(*ratios), expect=(low, high))

@@ -37,7 +37,7 @@ def _after(A: Tensor, x: Tensor, r: Tensor) -> Tensor:
     assumes=[lambda a, b, label_a, label_b: square(a) * label_a**2 > square(b) * label_b**2],
     mutants={"by one percent": dict(share=0.99), "by five percent": dict(share=0.95)},
 )
-def test_loss(
+def retrained_loss(
     A: Tensor,
     a: Tensor,
     b: Tensor,
@@ -74,7 +74,7 @@ def test_loss(
     assumes=[lambda P, w, a, b: _clean_norm(P, w, a) > _clean_norm(P, w, b)],
     mutants={"by one percent": dict(share=0.99), "by five percent": dict(share=0.95)},
 )
-def test_loss_clean_labels(P: Tensor, w: Tensor, a: Tensor, b: Tensor, x: Tensor, *, share: float = 1.0) -> Relation:
+def retrained_loss_clean_labels(P: Tensor, w: Tensor, a: Tensor, b: Tensor, x: Tensor, *, share: float = 1.0) -> Relation:
     r"""Let all labels, of the training samples with Gram matrix P, of both candidates and of the test sample, be $x^\top
     w$. If a has the larger gradient norm, then the test loss after training with a is at most that after training with b.
 
