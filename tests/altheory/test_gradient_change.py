@@ -281,7 +281,7 @@ def test_the_instance_of_softmax_regression_whose_gradient_grows():
 
 
 def test_a_bias_does_not_save_it():
-    """Rows at the origin in class 1 bend the bias; without them, or evenly spread over the classes, the gradient grows as before."""
+    """Rows at the origin in class 1 bend the bias; without them, or even over the classes, the gradient grows as before."""
     assert grown(bias=True)[0] == pytest.approx(1.14198, abs=1e-5)
     assert grown(bias=True, zeros=1360)[0] == pytest.approx(0.97992, abs=1e-5)
     assert grown(bias=True, even=100)[0] == pytest.approx(1.14384, abs=1e-5)

@@ -33,7 +33,7 @@ def times(A: Tensor, v: Tensor) -> Tensor:
 
 def logistic(z: Tensor) -> Tensor:
     """log(1 + exp(-z)), the loss at margin z."""
-    return torch.nn.functional.softplus(-z)
+    return -torch.nn.functional.logsigmoid(z)
 
 
 def wrong(z: Tensor) -> Tensor:

@@ -138,9 +138,9 @@ def entropy_gradnorm(
     Counterexample: $\theta = 1$, test sample 1. The sample $a = -1$, wrongly predicted, moves $\theta$ to 1/2, $b = 1/2$
     moves it to 3/2. a has the higher score, and the higher test loss.
 
-    Notes: it happens with two weights, ridge 1, exact retraining and correct labels too: three samples at -1 of class -1 put the
-    boundary at 1. The candidate at 6 (score 0.72) leaves the test sample at 1 a loss of 0.624, the one at 1 (score 0) one of
-    0.412.
+    Notes: it happens with two weights, ridge 1, exact retraining and correct labels too: three samples at -1 of class -1
+    put the boundary at 1. The candidate at 6 (score 0.72) leaves the test sample at 1 a loss of 0.624, the one at 1 (score
+    0) one of 0.412.
 
     $\theta_a = \theta+a\,m_a$ and $\theta_b = \theta+b\,m_b$ are drawn; a convex training loss that leads there
     exists exactly when the slopes $a\,\sigma(-a\theta_a)$ and $b\,\sigma(-b\theta_b)$ are ordered as $\theta_a$ and
