@@ -177,8 +177,8 @@ def eq5_absolute_constant(root: Tensor, *, factor: float = 2.0) -> Relation:
     Counterexample: $\kappa = 16$, in the plane: $d = (1, 0)$, $-g_1 = \nabla F(\theta_1) = (32/17, 60/17)$ and
     $g_0 = (-32/17, 0)$: the norm grows by 17/8. l is the largest of two linear functions with these gradients and 0.
 
-    Notes: the same family grows by $(\kappa+1)/(2\sqrt\kappa)$, so no number in place of 2 will do; with a factor that depends
-    on $\kappa$ it is true (gradnorm.eq5.kantorovich).
+    Notes: the same family grows by $(\kappa+1)/(2\sqrt{\kappa})$, so no number in place of 2 will do; with a factor that
+    depends on $\kappa$ it is true (gradnorm.eq5.kantorovich).
     """
     _, h, g0 = gradient_change.worst_for_smooth(root)
     return leq(square(h), factor**2 * square(g0), names=["|g_1|^2", "4 |g_0|^2"])

@@ -84,12 +84,12 @@ def eq5_kantorovich(
     last: float = 1.0,
 ) -> Relation:
     r"""Let F be $\mu$-strongly convex with L-Lipschitz gradient, $\kappa = L/\mu$, and l convex. Then $|g_1|^2 \le
-    \frac{(\kappa+1)^2}{4\kappa}|g_0|^2$, that is $|g_1| \le \frac{\kappa+1}{2\sqrt\kappa}|g_0|$. Step by step, with $c =
+    \frac{(\kappa+1)^2}{4\kappa}|g_0|^2$, that is $|g_1| \le \frac{\kappa+1}{2\sqrt{\kappa}}|g_0|$. Step by step, with $c =
     (\kappa+1)^2/(4\kappa)$ and $d = \theta_1-\theta_0$: $|g_1|^2 \;\le\; c\,\langle g_1,d\rangle^2/|d|^2 \;\le\; c\,\langle
     g_0,d\rangle^2/|d|^2 \;\le\; c\,|g_0|^2$.
 
     Proof: $h = \nabla F(\theta_1) = -g_1$ lies in the ball $\langle h-\mu d,Ld-h\rangle \ge 0$, whose vectors make an angle
-    with d whose cosine is at least $2\sqrt\kappa/(\kappa+1)$. Convexity of l: $-\langle g_0,d\rangle \ge -\langle
+    with d whose cosine is at least $2\sqrt{\kappa}/(\kappa+1)$. Convexity of l: $-\langle g_0,d\rangle \ge -\langle
     g_1,d\rangle > 0$. Then the Cauchy-Schwarz inequality.
 
     Tight at: gradnorm.eq5.kantorovich.attained.

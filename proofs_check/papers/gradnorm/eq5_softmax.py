@@ -74,7 +74,7 @@ def eq5_softmax(z0: Tensor, z1: Tensor, *, share: float = 1.0) -> Relation:
 def eq5_softmax_sharp(z0: Tensor, z1: Tensor, *, first: float = 1.0, second: float = 1.0, third: float = 1.0) -> Relation:
     r"""Whatever the convex training loss and the label, with N classes: $|p_1-e_y|^2 \;\le\; 2(1-p_{1y})^2 \;\le\;
     2(1-p_{0y})^2 \;\le\; \frac{2(N-1)}{N}|p_0-e_y|^2$, $p_0, p_1$ the probabilities before and after. So the gradient norm
-    grows by at most $\sqrt{2(N-1)/N} < \sqrt2$, and the probability of the label never falls.
+    grows by at most $\sqrt{2(N-1)/N} < \sqrt{2}$, and the probability of the label never falls.
 
     Proof: the other N - 1 probabilities sum to $1-p_y$, so the sum of their squares is at most $(1-p_y)^2$ (first step) and
     at least $(1-p_y)^2/(N-1)$ (third). The cross-entropy l is convex in the logits: $l(z_0)-l(z_1) \ge \langle
