@@ -6,11 +6,32 @@ Influence functions, the bound of the test loss by a gradient norm, and the quer
 #: the modules in the paper's order
 ORDER: tuple[str, ...] = (
     # section 3: equations (1) to (5)
+    "eq5",
+    "eq5_constants",
+    "eq5_softmax",
+    "eq5_batch",
+    "eq5_measured",
+    "selection",
+    "selection_retrained",
     # section 3: equations (6) and (7), algorithm 1
     # section 4: the experiments
     # appendix A
+    "eq8",
+    "eq9",
+    "performance_estimation",
 )
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    (r"$F, l$", "", "", "training loss before, and the loss of the added sample (or batch)"),
+    (r"$\theta_0, \theta_1$", "", "(n,)", "minimisers of F and of F + l: the models T^c and T^{c+1}"),
+    (r"$d$", "d", "(n,)", "displacement, theta_1 - theta_0"),
+    (r"$g_0, g_1$", "g0, g1", "(n,)", "gradient of l at theta_0 and theta_1"),
+    (r"$h$", "h", "(n,)", "change of a gradient over a displacement; F's gradient at theta_1, that is -g_1"),
+    (r"$\mu, L$", "mu, L", "scalar", "modulus of strong convexity and Lipschitz constant of the gradient"),
+    (r"$\kappa$", "kappa", "scalar", "condition number L / mu"),
+    (r"$\ell, t$", "ell, t", "scalar", "Lipschitz constant of the gradient of l; t = ell / mu"),
+    (r"$s$", "s", "(p,)", "H^-1 times the summed gradient of the test losses"),
+    (r"$r$", "square(g)", "scalar", "gradient norm of a sample"),
+    (r"$\eta$", "eta", "scalar", "step size; u and x are eta in units of 2 mu / L^2 and 1 / L"),
 ]
