@@ -24,7 +24,7 @@ from proofs_check.experiment import remembered
 
 SOURCE = "Sample Complexity of Deep Active Learning"
 LEMMA58 = f"{SOURCE}, lemma 5.8"
-SIZES = {"D": (1, 3), "e": (1, 3)}
+SIZES = {"D": (1, 3), "e": (1, 2)}
 STATES = "eigenvalues between the barriers, in any basis; D functions on D + e points"
 
 
@@ -95,6 +95,8 @@ def round_from(now: State, W: Tensor, gamma: Tensor, *, low: float = 1.0, high: 
     Constants other than 1 are mutants of the algorithm.
     """
     after = sparsifier.next_round(now.B[:, None], now.lower[:, None], now.upper[:, None], W, gamma[:, None])
+    if low == high == 1:
+        return State(*after)
     unit = gamma / sparsifier.potential(*now)
     lift = unit * (1 / (1 + low * gamma) - 1 / (1 + gamma))
     rise = unit * (1 / (1 - high * gamma) - 1 / (1 - gamma))

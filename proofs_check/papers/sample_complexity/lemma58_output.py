@@ -30,19 +30,22 @@ SAFE = 0.1165  # (1 + 2 g) / (1 - g^2) <= 5/4 up to g = (sqrt(21) - 4) / 5 = 0.1
 LAST = "eigenvalues between the barriers, in any basis; the last round"
 
 
+def _beta(lam: Tensor, gamma: Tensor, total: Tensor) -> Tensor:
+    """The beta of a round in which the betas sum to `total` so far: gamma over m times the potential at these eigenvalues."""
+    size = lam.shape[-1]
+    width = (1 + total) * 4 * size / gamma
+    return gamma * width / (1 / lam + 1 / (1 - lam)).sum(-1) / sparsifier.middle(size, gamma)
+
+
 def _total(lam: Tensor, gamma: Tensor, late: Tensor) -> Tensor:
     """A sum of the betas before a last round: 1 minus a part of what the round adds."""
-    size = lam.shape[-1]
-    zero = 0 * lam[:, None, :]
-    phi = sparsifier.potential(*state_after(lam, zero, gamma, 1 + 0 * gamma))
-    return 1 - late * gamma / phi / sparsifier.middle(size, gamma)
+    return 1 - late * _beta(lam, gamma, 1 + 0 * gamma)
 
 
 def ends_the_run(lam: Tensor, gamma: Tensor, late: Tensor) -> Tensor:
     """The betas sum to 1 or more after the round."""
-    total, zero = _total(lam, gamma, late), 0 * lam[:, None, :]
-    phi = sparsifier.potential(*state_after(lam, zero, gamma, total))
-    return total + gamma / phi / sparsifier.middle(lam.shape[-1], gamma) >= 1
+    total = _total(lam, gamma, late)
+    return total + _beta(lam, gamma, total) >= 1
 
 
 @claim(
@@ -89,8 +92,8 @@ def property1(
 def _barrier(lam: Tensor, gamma: Tensor, late: Tensor) -> tuple[Tensor, Tensor]:
     """The upper barrier after the last round over m, and the bound with the overshoot."""
     size, total = lam.shape[-1], _total(lam, gamma, late)
-    now, middle = state_after(lam, 0 * lam[:, None, :], gamma, total), sparsifier.middle(lam.shape[-1], gamma)
-    after = (now.upper + gamma / sparsifier.potential(*now) / (1 - gamma)) / middle
+    high, middle = sparsifier.start(size, gamma)[1], sparsifier.middle(size, gamma)
+    after = high / middle + (total + _beta(lam, gamma, total)) / (1 - gamma)
     square = 1 - gamma**2
     return after, (1 + 2 * gamma) / square + gamma**2 / (size * square * (1 - gamma))
 
