@@ -3,11 +3,10 @@ r"""States and pools of randomized BSS, and runs of it side by side, for the cla
 **Pool.** Only the rows $w_i = \sqrt{p(x_i)}\,v(x_i)$ matter, with $\sum_iw_iw_i^\top = I$: the law of a round is
 $D_j(x_i) = w_i^\top Qw_i/\Phi$, and the step $\gamma vv^\top/q$ is the same for v and for w.
 
-**State.** Shift and scale B and its barriers together and a round changes with them, so that l = 0, u = 1 is no restriction
-where one round is looked at. Where the length of the run matters, $\Sigma = \sum\beta_j$ places the barriers:
-$l = -2D/\gamma+m\Sigma/(1+\gamma)$ and $u = 2D/\gamma+m\Sigma/(1-\gamma)$, $u-l = (1+\Sigma)\,4D/\gamma$; the run stops once
-$\Sigma\ge1$.
-"""
+**State.** Shift and scale B and its barriers together and a round changes with them, so that l = 0, u = 1 is no
+restriction where one round is looked at. Where the length of the run matters, $\Sigma = \sum\beta_j$ places the
+barriers: $l = -2D/\gamma+m\Sigma/(1+\gamma)$ and $u = 2D/\gamma+m\Sigma/(1-\gamma)$, $u-l = (1+\Sigma)\,4D/\gamma$; the
+run stops once $\Sigma\ge1$."""
 
 from __future__ import annotations
 
@@ -90,7 +89,8 @@ def rows(X: Tensor) -> Tensor:
 
 
 def round_from(now: State, W: Tensor, gamma: Tensor, *, low: float = 1.0, high: float = 1.0) -> State:
-    r"""The states after each of the rows, (batch, n, ...); the barriers rise by $\gamma/\Phi$ over 1 + low gamma, 1 - high gamma.
+    r"""The states after each of the rows, (batch, n, ...); the barriers rise by $\gamma/\Phi$ over 1 + low gamma, 1 - high
+    gamma.
 
     Constants other than 1 are mutants of the algorithm.
     """

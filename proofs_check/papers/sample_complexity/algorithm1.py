@@ -42,15 +42,16 @@ def _weighted(x: Tensor, y: Tensor, u: Tensor) -> Tensor:
     mutants={"one percent larger": dict(factor=1.01), "one percent smaller": dict(factor=0.99)},
 )
 def step6(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""For $\phi(t) = t^2$, one neuron, a = 1, d = 1 the weighted minimiser over W, $W^2x^2$, and the one over the span of $x^2$ have
-    the same coefficient.
+    r"""For $\phi(t) = t^2$, one neuron, a = 1, d = 1 the weighted minimiser over W, $W^2x^2$, and the one over the span of
+    $x^2$ have the same coefficient.
 
     In the paper: step 6 outputs $\arg\min_W\sum u_i|f_{nn}(W,x_i)-y_i|^2$; theorem 5.7 is about
     $\arg\min_{h\in F_{nn}}\sum u_i|h(x_i)-y_i|^2$, F the functions that the basis spans.
 
     Counterexample: one point x = 1 with y = -1: the span has -1, the network 0, its least.
 
-    Notes: $\phi''' = 0$, so the smoothness hypothesis of theorem 4.1 holds. The networks are a cone; the theorem's proof needs a space.
+    Notes: $\phi''' = 0$, so the smoothness hypothesis of theorem 4.1 holds. The networks are a cone; the theorem's proof
+    needs a space.
     """
     best = _weighted(x, y, u)
     network = torch.clamp(best, min=0)  # the loss is a parabola in the coefficient, and W^2 is any number from 0 up
@@ -70,11 +71,11 @@ def step6(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0) -> Relation:
 )
 def step6_linear(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0, negative: float = 1.0) -> Relation:
     r"""With $\phi(t) = t^2$, two neurons and signs a = (1, -1), d = 1, the weights $w_1 = \sqrt{\max(c,0)}$, $w_2 =
-    \sqrt{\max(-c,0)}$ give the network (times $\sqrt m$) the coefficient c of the minimiser over the span: no function of the span has
-    a smaller loss, so no W has.
+    \sqrt{\max(-c,0)}$ give the network (times $\sqrt m$) the coefficient c of the minimiser over the span: no function of
+    the span has a smaller loss, so no W has.
 
-    Notes: where the networks are a linear space, as all forms of one degree with balanced signs and enough neurons, step 6 and eq. (3)
-    agree.
+    Notes: where the networks are a linear space, as all forms of one degree with balanced signs and enough neurons, step 6
+    and eq. (3) agree.
     """
     best = _weighted(x, y, u)
     first, second = torch.sqrt(torch.clamp(best, min=0)), torch.sqrt(torch.clamp(-best, min=0))
@@ -98,8 +99,8 @@ def step6_linear(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0, negati
     mutants={"the sum one percent larger": dict(factor=1.01), "the sum one percent smaller": dict(factor=0.99)},
 )
 def basis_of_D(lam: Tensor, h: Tensor, X: Tensor, counts: Tensor, *, factor: float = 1.0) -> Relation:
-    r"""On a pool whose first point was drawn c times and each other one once, the numbers $D_0(x)\,v^\top Qv/\Phi$ of the basis that is
-    orthonormal under D (here uniform on the points) sum to 1.
+    r"""On a pool whose first point was drawn c times and each other one once, the numbers $D_0(x)\,v^\top Qv/\Phi$ of the basis
+    that is orthonormal under D (here uniform on the points) sum to 1.
 
     Counterexample: D = 1, two points with $v^2 = 18/25$ and $32/25$, the first drawn twice: $\frac23\cdot\frac{18}{25}+
     \frac13\cdot\frac{32}{25} = \frac{68}{75}$.
@@ -130,9 +131,7 @@ def _drawn(W: Tensor, counts: Tensor) -> Tensor:
     dims={"D": (1, 2), "e": (1, 2)},
     mutants={"the sum one percent larger": dict(factor=1.01), "orthonormal under D": dict(own=False)},
 )
-def basis_of_pool(
-    lam: Tensor, h: Tensor, X: Tensor, counts: Tensor, *, factor: float = 1.0, own: bool = True
-) -> Relation:
+def basis_of_pool(lam: Tensor, h: Tensor, X: Tensor, counts: Tensor, *, factor: float = 1.0, own: bool = True) -> Relation:
     r"""With a basis of the same space that is orthonormal under $D_0$ the numbers sum to 1, whatever pool was drawn.
 
     Proof: sample_complexity.lemma58.law.

@@ -47,9 +47,9 @@ COST = f"the cost of {LEMMA58}, which the paper does not state"
     mutants={"accepted one percent more often": dict(more=1.01), "every proposal accepted": dict(always=True)},
 )
 def rejection(lam: Tensor, h: Tensor, X: Tensor, *, more: float = 1.0, always: bool = False) -> Relation:
-    r"""A row is proposed with probability $p|v|^2/D$ and accepted with probability $\frac{q}{\lambda_{\max}(Q)|v|^2}\le1$. For every
-    row, proposed and accepted has probability $\frac{\Phi}{D\lambda_{\max}(Q)}D_j(x)$, so the first accepted row has the law
-    $D_j$, after $\frac{D\lambda_{\max}(Q)}\Phi$ proposals on average, at least 1 and at most D.
+    r"""A row is proposed with probability $p|v|^2/D$ and accepted with probability $\frac{q}{\lambda_{\max}(Q)|v|^2}\le1$. For
+    every row, proposed and accepted has probability $\frac{\Phi}{D\lambda_{\max}(Q)}D_j(x)$, so the first accepted row has
+    the law $D_j$, after $\frac{D\lambda_{\max}(Q)}\Phi$ proposals on average, at least 1 and at most D.
 
     Proof: the lengths cancel. $\Phi = \mathrm{tr}Q$ lies between $\lambda_{\max}(Q)$ and $D\lambda_{\max}(Q)$.
 
@@ -117,8 +117,8 @@ def _chi_square(counts: Tensor, law: Tensor) -> Tensor:
     mutants={"the law of the proposals": dict(law="proposal"), "half of each law": dict(law="both")},
 )
 def chi_square(seed: Tensor, *, law: str = "law") -> Measurement:
-    r"""20000 draws at one state, on pools of 40 heavy-tailed rows, D = 3: Pearson's statistic against $D_j$ over its degrees of freedom is
-    1 up to sampling, a mean between 0.6 and 1.5.
+    r"""20000 draws at one state, on pools of 40 heavy-tailed rows, D = 3: Pearson's statistic against $D_j$ over its degrees of
+    freedom is 1 up to sampling, a mean between 0.6 and 1.5.
     """
     found = drawn(seed, "rejection")
     laws = {"both": (found["law"] + found["proposal"]) / 2, **found}
@@ -157,8 +157,8 @@ def looked_at(seed: Tensor, sampler: str) -> Tensor:
     mutants={"linear in the pool": dict(exponent=1.0), "as its root": dict(exponent=0.5)},
 )
 def pool_free(seed: Tensor, *, exponent: float = 0.0) -> Rate:
-    r"""The rows that a round of the rejection sampler looks at, counted over whole runs with pools of 64 to 4096 points, do not grow
-    with n; each costs $O(D^2)$ operations, and the eigenvalues of B $O(D^3)$.
+    r"""The rows that a round of the rejection sampler looks at, counted over whole runs with pools of 64 to 4096 points, do not
+    grow with n; each costs $O(D^2)$ operations, and the eigenvalues of B $O(D^3)$.
 
     Notes: before the first round the basis is checked in $O(nD^2)$, once.
     """
@@ -188,7 +188,8 @@ def exact_round(seed: Tensor, *, exponent: float = 1.0) -> Rate:
     mutants={"exactly one": dict(low=1.0, high=1.0), "at least D": dict(low=2.0, high=math.inf)},
 )
 def trials(seed: Tensor, *, low: float = 1.0, high: float = 1.6) -> Measurement:
-    r"""Over whole runs with D = 2 and eps = 1/2 the mean number of proposals a round lies between 1 and 1.6; the bound is D = 2.
+    r"""Over whole runs with D = 2 and eps = 1/2 the mean number of proposals a round lies between 1 and 1.6; the bound is D
+    = 2.
 
     Notes: 1.3 to 3 were seen for D up to 20.
     """
@@ -218,9 +219,9 @@ def trials(seed: Tensor, *, low: float = 1.0, high: float = 1.6) -> Measurement:
 def shared(
     lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, part: Tensor, split: Tensor, *, more: float = 1.0, kept: float = 1.0
 ) -> Relation:
-    r"""Let $b\le1/\gamma$ draws be made with one Q, whatever rows come, here the first row and the last in any proportion. Then the
-    matrix stays between the old barriers, $\lambda_{\max}(B')\le u-(1-b\gamma)(u-\lambda_{\max}(B))$, and the risen lower one,
-    $l+\frac{b\gamma}{\Phi(1+\gamma)}\le\lambda_{\min}(B)\le\lambda_{\min}(B')$.
+    r"""Let $b\le1/\gamma$ draws be made with one Q, whatever rows come, here the first row and the last in any proportion.
+    Then the matrix stays between the old barriers, $\lambda_{\max}(B')\le u-(1-b\gamma)(u-\lambda_{\max}(B))$, and the
+    risen lower one, $l+\frac{b\gamma}{\Phi(1+\gamma)}\le\lambda_{\min}(B)\le\lambda_{\min}(B')$.
 
     Proof: each step is at most $\gamma Q^{-1}\preceq\gamma(uI-B)$, and $\frac1\Phi\le\lambda_{\min}(B)-l$.
 
@@ -239,57 +240,79 @@ def shared(
     B = now.B + weight * step(0) + (used[:, None, None] - weight) * step(-1)
     values, bottom, top = torch.linalg.eigvalsh(B), torch.amin(lam, -1), torch.amax(lam, -1)
     one = 0 * phi + 1
-    above = leq(values[..., -1], one - kept * (1 - part) * (1 - top), names=["lambda_max(B')", "u - (1 - b gamma)(u - lambda_max)"])
+    above = leq(
+        values[..., -1], one - kept * (1 - part) * (1 - top), names=["lambda_max(B')", "u - (1 - b gamma)(u - lambda_max)"]
+    )
     names = ["l + b gamma / (Phi (1 + gamma))", "lambda_min(B)", "lambda_min(B')"]
     return all_of(above, chain(used / phi / (1 + gamma), bottom, values[..., 0], names=names))
 
 
 @remembered
-def frozen(seed: Tensor, batch: int, repeats: int = 2) -> Tensor:
-    """The share of outputs with property 1 when `batch` draws share each potential unchecked, D = 20, eps = 1/2: (seeds,)."""
-    size, n, gamma = 20, 200, sparsifier.gamma_for(0.5)
+def frozen(seed: Tensor, batch: int, cut: bool, repeats: int = 20) -> Tensor:
+    """The share of good outputs when `batch` draws share each potential unchecked, on 20 equally likely cells, eps = 1/2:
+    (seeds,).
+
+    With `cut` the last batch ends where u - l reaches 8 D / gamma; otherwise the stop is looked at between batches only.
+    """
+    size, gamma = 20, sparsifier.gamma_for(0.5)
     middle, found = sparsifier.middle(size, gamma), []
-    p = torch.full((n,), 1 / n, dtype=torch.float64)
-    for one, V in zip(seed.tolist(), heavy_pools(seed, n, size), strict=True):
+    for one in seed.tolist():
         generator, good = torch.Generator().manual_seed(one), 0
         for _ in range(repeats):
-            B, (low, high) = torch.zeros(size, size, dtype=torch.float64), sparsifier.start(size, gamma)
-            while high - low < 8 * size / gamma:
-                values = torch.linalg.eigvalsh(B)
-                if not low < float(values[0]) <= float(values[-1]) < high:
+            # rows sqrt(D) e_i: B is diagonal, and a draw moves the entry of its cell by gamma / Q
+            B, (low, high) = torch.zeros(size, dtype=torch.float64), sparsifier.start(size, gamma)
+            while (left := 8 * size / gamma - (high - low)) > 0:
+                if not low < float(B.min()) <= float(B.max()) < high:
                     break  # a barrier is crossed, and the law is none any more
-                now = (B, torch.tensor(low), torch.tensor(high))
-                q = quadratic(V, sparsifier.barrier_matrix(*now))
-                unit = gamma / float(sparsifier.potential(*now))
-                left = math.ceil((8 * size / gamma - high + low) / (unit / (1 - gamma) - unit / (1 + gamma)))
-                count = min(batch, left)
-                index = torch.multinomial(p * q, count, replacement=True, generator=generator)
-                chosen = V[index]
-                B = B + (gamma / q[index] * chosen.mT) @ chosen
-                low, high = low + count * unit / (1 + gamma), high + count * unit / (1 - gamma)
-            values = torch.linalg.eigvalsh(B) / middle
-            good += bool(high - low >= 8 * size / gamma * (1 - 1e-12) and values[0] >= 0.75 and values[-1] <= 1.25)
+                Q = 1 / (high - B) + 1 / (B - low)
+                rise, lift = (gamma / float(Q.sum()) / (1 + sign * gamma) for sign in (-1, 1))
+                count = min(batch, math.ceil(left / (rise - lift))) if cut else batch
+                drawn = torch.bincount(torch.multinomial(Q, count, replacement=True, generator=generator), minlength=size)
+                B, low, high = B + gamma / Q * drawn, low + count * lift, high + count * rise
+            good += bool(left <= 0 and B.min() >= 0.75 * middle and B.max() <= 1.25 * middle)
         found.append(good / repeats)
     return torch.tensor(found, dtype=torch.float64)
 
 
 @claim(
     id="sample_complexity.complexity.batch_16D",
-    title="A batch of 16 D draws is as good",
+    title="Batches of 16 D draws are as good",
     source=COST,
-    reading="property 1 in every run when 320 draws share each potential, D = 20",
+    reading="320 draws share each potential at D = 20, the stop is looked at between batches",
     expect="not-reproduced",
     experiment="sample_complexity.frozen",
     seed=D.seed(),
-    mutants={"a batch of 640": dict(batch=640), "good in nine runs of ten": dict(least=0.9)},
+    mutants={"batches of 640": dict(batch=640), "good in nine runs of ten": dict(least=0.9)},
 )
 def batch_16D(seed: Tensor, *, batch: int = 320, least: float = 1.0) -> Measurement:
-    r"""Runs with D = 20, eps = 1/2 on heavy-tailed pools of 200 points, 320 draws with each potential and no check of the barriers:
-    all of them end with $\lambda(A^*A)\in[\frac34,\frac54]$.
+    r"""All runs on D = 20 equally likely cells, eps = 1/2, with 320 draws a potential and no check of the barriers end with
+    $\lambda(A^*A)\in[\frac34,\frac54]$.
 
-    Notes: most do not. What is proven is 1/gamma, 9 draws; see sample_complexity.complexity.shared.
+    Notes: most do not: the last batch takes the betas beyond 1 by a tenth or more, and the spectrum with them.
     """
-    return measurement(frozen(seed, batch), expect=(least, 1.0))
+    return measurement(frozen(seed, batch, False), expect=(least, 1.0))
+
+
+@claim(
+    id="sample_complexity.complexity.batch_16D.cut",
+    title="Batches of 16 D draws, the last one cut",
+    source=COST,
+    reading="320 draws share each potential at D = 20, the last batch ends at the stop",
+    amends="sample_complexity.complexity.batch_16D",
+    expect="reproduced",
+    experiment="sample_complexity.frozen",
+    seed=D.seed(),
+    mutants={"the last batch not cut": dict(cut=False), "good in at most nine": dict(least=0.0, most=0.9)},
+)
+def batch_16D_cut(seed: Tensor, *, cut: bool = True, least: float = 0.9, most: float = 1.0) -> Measurement:
+    r"""Of the runs of complexity.batch_16D with no more draws in the last batch than the stop needs at least nine in ten
+    end with $\lambda(A^*A)\in[\frac34,\frac54]$.
+
+    Notes: so it is the overshoot that spoils the output. Not all are good: in 19 of 800 runs an eigenvalue fell behind the
+    lower barrier, and there the law of the next round is none. What is proven is 1/gamma, 9 draws:
+    sample_complexity.complexity.shared.
+    """
+    return measurement(frozen(seed, 320, cut), expect=(least, most))
 
 
 @claim(
@@ -304,8 +327,8 @@ def batch_16D(seed: Tensor, *, batch: int = 320, least: float = 1.0) -> Measurem
     mutants={"80 draws at once": dict(low=80, high=80), "never more than 9": dict(high=9)},
 )
 def batch_safe(seed: Tensor, *, low: int = 9, high: int = 30) -> Measurement:
-    r"""In runs of `randomized_bss` with D = 20, eps = 1/2 and a cap of 4 D = 80 draws a potential, the largest number that it finds safe lies
-    between 9 and 30, and every run has both properties.
+    r"""In runs of `randomized_bss` with D = 20, eps = 1/2 and a cap of 4 D = 80 draws a potential, the largest number that it
+    finds safe lies between 9 and 30, and every run has both properties.
     """
     most, good = [], []
     for one, V in zip(seed.tolist(), heavy_pools(seed, 200, 20), strict=True):
@@ -314,5 +337,5 @@ def batch_safe(seed: Tensor, *, low: int = 9, high: int = 30) -> Measurement:
         good.append(float(history.good))
     found = torch.tensor(most, dtype=torch.float64)
     table = [("largest number with one potential", [found]), ("good, as the package runs", [torch.tensor(good)])]
-    table += [(f"good, {b} draws unchecked", [frozen(seed, b)]) for b in (80, 320)]
+    table += [(f"good on cells, {b} draws unchecked", [frozen(seed, b, False)]) for b in (160, 320)]
     return measurement(found, expect=(low, high), show=[Table("Draws with one potential, D = 20", ["value"], table)])

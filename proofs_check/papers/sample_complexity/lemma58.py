@@ -1,8 +1,7 @@
 r"""Lemma 5.8, the algorithm: what is certain of every round of randomized BSS, and of its output.
 
-The paper gives no algorithm ("too complex", an appendix that our copy lacks): these are the rounds of Lee and Sun (2018) and
-Chen and Price (2019) as `altheory.sparsifier` has them, with constants of our own.
-"""
+The paper gives no algorithm ("too complex", an appendix that our copy lacks): these are the rounds of Lee and Sun
+(2018) and Chen and Price (2019) as `altheory.sparsifier` has them, with constants of our own."""
 
 from __future__ import annotations
 
@@ -70,7 +69,9 @@ def barriers(
     spectra = torch.linalg.eigvalsh(B)
     least, most = torch.amin(spectra[..., 0], -1), torch.amax(spectra[..., -1], -1)
     bottom, top = torch.amin(lam, -1), torch.amax(lam, -1)
-    below = chain(after.lower[:, 0], lift * unit, bottom, least, names=["l'", "l + gamma/Phi", "lambda_min(B)", "lambda_min(B')"])
+    below = chain(
+        after.lower[:, 0], lift * unit, bottom, least, names=["l'", "l + gamma/Phi", "lambda_min(B)", "lambda_min(B')"]
+    )
     names = ["lambda_max(B')", "u - (1 - gamma)(u - lambda_max(B))", "u'"]
     return all_of(below, chain(most, now.upper - kept * (1 - gamma) * (now.upper - top), after.upper[:, 0], names=names))
 
@@ -91,8 +92,8 @@ def barriers(
     },
 )
 def law(lam: Tensor, h: Tensor, X: Tensor, weights: Tensor, *, power: float = 1.0, norm: float = 1.0) -> Relation:
-    r"""$D_j(x) = p(x)\,v(x)^\top Qv(x)/\Phi$ is nonnegative and sums to 1 over the pool, for every basis that is orthonormal under
-    the masses p and every state between its barriers.
+    r"""$D_j(x) = p(x)\,v(x)^\top Qv(x)/\Phi$ is nonnegative and sums to 1 over the pool, for every basis that is
+    orthonormal under the masses p and every state between its barriers.
 
     Proof: $\sum_xp(x)\,v^\top Qv = \mathrm{tr}(Q\,\mathrm{E}vv^\top) = \mathrm{tr}\,Q$.
 
@@ -125,8 +126,9 @@ def law(lam: Tensor, h: Tensor, X: Tensor, weights: Tensor, *, power: float = 1.
 def importance(
     lam: Tensor, h: Tensor, X: Tensor, a: Tensor, gamma: Tensor, *, factor: float = 1.0, alike: bool = False
 ) -> Relation:
-    r"""With $u = \beta_j\,p(x)/D_j(x)$ and $\beta_j = \gamma/(\Phi m)$: $\mathrm{E}_{x\sim D_j}\,u\,vv^\top = \beta_jI$, that is
-    $\mathrm{E}\,u\,(a\cdot v)^2 = \beta_j|a|^2$ for every a; and $u\,vv^\top$ is the step $\gamma vv^\top/q$ over m.
+    r"""With $u = \beta_j\,p(x)/D_j(x)$ and $\beta_j = \gamma/(\Phi m)$: $\mathrm{E}_{x\sim D_j}\,u\,vv^\top = \beta_jI$,
+    that is $\mathrm{E}\,u\,(a\cdot v)^2 = \beta_j|a|^2$ for every a; and $u\,vv^\top$ is the step $\gamma vv^\top/q$
+    over m.
 
     Proof: the law cancels; $\mathrm{E}vv^\top = I$.
     """
@@ -195,11 +197,9 @@ def beta_K(
     on="eigenvalues between the barriers, in any basis, after any part of the run",
     mutants={"overshoot one percent smaller": dict(share=0.99), "at most twice gamma/Phi = 1.98": dict(largest=1.98)},
 )
-def sum_beta(
-    lam: Tensor, h: Tensor, gamma: Tensor, total: Tensor, *, share: float = 1.0, largest: float = 2.0
-) -> Relation:
-    r"""In every round $\sum\beta_j = \frac{u-l}{4D/\gamma}-1$, so the run stops, $u-l\ge8D/\gamma$, exactly when the betas sum to 1
-    or more. In a round that is made, $u-l\le8D/\gamma$, $\gamma/\Phi\le2$, so that in the end
+def sum_beta(lam: Tensor, h: Tensor, gamma: Tensor, total: Tensor, *, share: float = 1.0, largest: float = 2.0) -> Relation:
+    r"""In every round $\sum\beta_j = \frac{u-l}{4D/\gamma}-1$, so the run stops, $u-l\ge8D/\gamma$, exactly when the betas
+    sum to 1 or more. In a round that is made, $u-l\le8D/\gamma$, $\gamma/\Phi\le2$, so that in the end
     $1\le\sum\beta_j\le1+\frac{\gamma^2}{D(1-\gamma^2)}$.
 
     Proof: u - l grows by $\frac{2\gamma}{1-\gamma^2}\,\gamma/\Phi$ in a round; $\Phi\ge4D/(u-l)$ by convexity.
@@ -242,8 +242,8 @@ def spectrum(
     \frac{(1+\gamma)\sum_{j<k}\beta_j+\gamma}{1-\gamma^2}$. On termination $\sum_{j<k}\beta_j < 1\le\sum_{j\le k}\beta_j$, so
     $\frac{1-2\gamma}{1-\gamma^2} < \lambda(A^*A) < \frac{1+2\gamma}{1-\gamma^2}$.
 
-    Proof: $l'\prec B'$ and $B'\prec u$, the upper barrier BEFORE the last round (lemma58.barriers); the barriers are affine in the
-    sum of the betas.
+    Proof: $l'\prec B'$ and $B'\prec u$, the upper barrier BEFORE the last round (lemma58.barriers); the barriers are affine
+    in the sum of the betas.
 
     Tight at: an eigenvalue next to the upper barrier, the row along it.
 

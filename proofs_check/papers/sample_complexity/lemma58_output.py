@@ -12,7 +12,6 @@ from proofs_check.experiment import remembered
 from proofs_check.figure import Table
 from proofs_check.papers.sample_complexity._settings_bss import (
     LEMMA58,
-    STATES,
     eigenvalues,
     gammas,
     mirror,
@@ -71,16 +70,16 @@ def ends_the_run(lam: Tensor, gamma: Tensor, late: Tensor) -> Tensor:
 def property1(
     lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, late: Tensor, *, least: float = 0.75, most: float = 1.25
 ) -> Relation:
-    r"""If $\gamma\le0.1165$, then whatever rows were drawn $\lambda(A^*A)\in[\frac34,\frac54]$ when the run stops: definition 5.5 asks
-    for it with probability 0.9.
+    r"""If $\gamma\le0.1165$, then whatever rows were drawn $\lambda(A^*A)\in[\frac34,\frac54]$ when the run stops: definition
+    5.5 asks for it with probability 0.9.
 
     In the paper: "With probability 0.9, the matrix A ... has $\lambda(A^*A)\in[\frac34,\frac54]$".
 
     Proof: $\frac{1+2\gamma}{1-\gamma^2}\le\frac54$ for $\gamma\le\frac{\sqrt{21}-4}{5} = 0.11651$, and
     $\frac{1-2\gamma}{1-\gamma^2}\ge\frac34$ for $\gamma\le0.1315$.
 
-    Notes: for every D; `altheory.sparsifier` takes 0.11. Of the state before the last round only $l\prec B\prec u$ is used, so for
-    larger gamma an admissible state fails; runs that reach such a state have not been seen.
+    Notes: for every D; `altheory.sparsifier` takes 0.11. Of the state before the last round only $l\prec B\prec u$ is used,
+    so for larger gamma an admissible state fails; runs that reach such a state have not been seen.
     """
     now = state_after(lam, h, gamma, _total(lam, gamma, late))
     middle = sparsifier.middle(lam.shape[-1], gamma)
@@ -193,17 +192,17 @@ def gamma_of(eps: Tensor, *, square: float = 1.0, larger: float = 1.0) -> Relati
     },
 )
 def lemma58(eps: Tensor, D: Tensor, *, cap: float = 0.11, add: float = 1.0, constant: float = 166.0) -> Relation:
-    r"""For every $\varepsilon\in(0,1)$, $D\ge1$ and $\gamma = \min(0.11,\sqrt{\varepsilon/(2+\varepsilon)})$ the bounds of the run are
-    what definition 5.5 asks for: $\frac{\gamma^2}{1-\gamma^2}\le\frac\varepsilon2$ (each $\beta K$),
+    r"""For every $\varepsilon\in(0,1)$, $D\ge1$ and $\gamma = \min(0.11,\sqrt{\varepsilon/(2+\varepsilon)})$ the bounds of the
+    run are what definition 5.5 asks for: $\frac{\gamma^2}{1-\gamma^2}\le\frac\varepsilon2$ (each $\beta K$),
     $1+\frac{\gamma^2}{D(1-\gamma^2)}\le\frac54$ (the sum of the betas), $\frac34\le\frac{1-2\gamma}{1-\gamma^2}$ and
-    $\frac{1+2\gamma}{1-\gamma^2}\le\frac54$ (the eigenvalues); and $\frac{2cD}{\gamma^2}\le166\,\frac{cD}\varepsilon$, which
-    bounds the rounds with probability at least $1-\frac1c$.
+    $\frac{1+2\gamma}{1-\gamma^2}\le\frac54$ (the eigenvalues); and $\frac{2cD}{\gamma^2}\le166\,\frac{cD}\varepsilon$,
+    which bounds the rounds with probability at least $1-\frac1c$.
 
     In the paper: "there exists an $\varepsilon$-importance sampling procedure that terminates in $O(d/\varepsilon)$ rounds with
     arbitrarily large constant probability".
 
-    Notes: so the lemma is true, for linear spaces. The paper applies it to networks, which are none. The constant 166 belongs to
-    eps near 1, where gamma = 0.11 is a floor; for eps up to 0.0244 it is $4+2\varepsilon$.
+    Notes: so the lemma is true, for linear spaces. The paper applies it to networks, which are none. The constant 166
+    belongs to eps near 1, where gamma = 0.11 is a floor; for eps up to 0.0244 it is $4+2\varepsilon$.
     """
     gamma = torch.minimum(torch.sqrt(eps / (2 * 1.0 + add * eps)), cap + 0 * eps)
     square, size = gamma**2, D.to(torch.float64)
@@ -230,8 +229,8 @@ def lemma58(eps: Tensor, D: Tensor, *, cap: float = 0.11, add: float = 1.0, cons
     mutants={"within a twentieth": dict(within=0.05), "within a fiftieth": dict(within=0.02)},
 )
 def good(seed: Tensor, *, within: float = 0.25) -> Event:
-    r"""A run on a heavy-tailed pool (D = 2, 12 points, eps = 1/2) ends with $\lambda(A^*A)\in[\frac34,\frac54]$ with probability at
-    least 0.9.
+    r"""A run on a heavy-tailed pool (D = 2, 12 points, eps = 1/2) ends with $\lambda(A^*A)\in[\frac34,\frac54]$ with
+    probability at least 0.9.
 
     Notes: it does so always (lemma58.property1).
     """

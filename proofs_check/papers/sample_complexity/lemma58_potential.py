@@ -7,7 +7,6 @@ from torch import Tensor
 
 from altheory import sparsifier
 from proofs_check import all_of, chain, claim, eq, leq
-from proofs_check import domains as D
 from proofs_check.papers.sample_complexity._settings_bss import (
     LEMMA58,
     SIZES,
@@ -56,8 +55,8 @@ def _laws(now: State, W: Tensor) -> Tensor:
 def mean(
     lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, *, low: float = 1.0, high: float = 1.0, leverage: bool = False
 ) -> Relation:
-    r"""$\mathrm{E}\,\Phi_{j+1} = \sum_xD_j(x)\,\Phi_{j+1}(x)\le\Phi_j$ from every state between its barriers, for every pool, every
-    $\gamma < 1$, by enumeration of the pool.
+    r"""$\mathrm{E}\,\Phi_{j+1} = \sum_xD_j(x)\,\Phi_{j+1}(x)\le\Phi_j$ from every state between its barriers, for every
+    pool, every $\gamma < 1$, by enumeration of the pool.
 
     Proof: both halves, sample_complexity.potential.upper and sample_complexity.potential.lower.
     """
@@ -87,7 +86,8 @@ def pathwise(lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, *, share: float =
     Counterexample: D = 2, l = 0, u = 1, B = diag(1/4, 1/2), the row along the second axis: the first eigenvalue stays
     while the lower barrier comes nearer.
 
-    Notes: true for D = 1, and on average (sample_complexity.potential.mean). In runs the potential was up to 1.7 times the first.
+    Notes: true for D = 1, and on average (sample_complexity.potential.mean). In runs the potential was up to 1.7 times the
+    first.
     """
     now, W = state(lam, h), rows(X)
     after = sparsifier.potential(*round_from(now, W, gamma))
@@ -104,7 +104,10 @@ def pathwise(lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, *, share: float =
     gamma=gammas(),
     dims=SIZES,
     on=STATES,
-    mutants={"one percent in the upper denominator": dict(above=0.99), "one percent in the lower denominator": dict(below=0.99)},
+    mutants={
+        "one percent in the upper denominator": dict(above=0.99),
+        "one percent in the lower denominator": dict(below=0.99),
+    },
 )
 def update(lam: Tensor, h: Tensor, X: Tensor, gamma: Tensor, *, above: float = 1.0, below: float = 1.0) -> Relation:
     r"""With $M = (u'I-B)^{-1}$, $R' = (B-l'I)^{-1}$ and the rows w: $\mathrm{E}\,\Phi^u_{j+1} =
@@ -192,10 +195,10 @@ def lower(
     and so $\mathrm{E}\,\Phi^l_{j+1} = \mathrm{tr}R'-\delta\sum_w\frac{(1+\gamma)\,w^\top R'^2w}{1+\gamma a_w}\le
     \mathrm{tr}R'-\delta\,\mathrm{tr}R'R = \Phi^l_j$, where $\Phi^l = \mathrm{tr}(B-lI)^{-1}$.
 
-    Proof: in this order: $\gamma\le1$; $r'\le(1+\gamma)r$ for each eigenvalue, since $\delta r\le\frac\gamma{1+\gamma}$, with
-    $\mathrm{tr}R'^2 = \mathrm{tr}R'R+\delta\,\mathrm{tr}R'^2R$; Chebyshev's sum inequality (with weights $r_iw_i^2$, $r'^2/r$ and r'
-    increase together); $a_w\le1+\delta\,w^\top R'Rw/w^\top Rw$; the tangent
-    $\frac{1+\gamma}{1+\gamma a}\ge1-\frac\gamma{1+\gamma}(a-1)$.
+    Proof: in this order: $\gamma\le1$; $r'\le(1+\gamma)r$ for each eigenvalue, since $\delta r\le\frac\gamma{1+\gamma}$,
+    with $\mathrm{tr}R'^2 = \mathrm{tr}R'R+\delta\,\mathrm{tr}R'^2R$; Chebyshev's sum inequality (with weights $r_iw_i^2$,
+    $r'^2/r$ and r' increase together); $a_w\le1+\delta\,w^\top R'Rw/w^\top Rw$; the tangent $\frac{1+\gamma}{1+\gamma
+    a}\ge1-\frac\gamma{1+\gamma}(a-1)$.
 
     Tight at: the second step for D = 1 next to the lower barrier; the third for D = 1.
     """

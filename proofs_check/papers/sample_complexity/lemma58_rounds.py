@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from altheory import sparsifier
-from proofs_check import all_of, chain, claim, event, leq, measurement
+from proofs_check import all_of, claim, event, leq, measurement
 from proofs_check import domains as D
 from proofs_check.figure import Table
 from proofs_check.papers.sample_complexity._settings_bss import (
@@ -37,9 +37,7 @@ LEAST = 2 * math.log(2)
     dims={"D": (1, 3)},
     mutants={"the barriers part one percent slower": dict(share=0.99), "1.4 for 2 ln 2": dict(least=1.4)},
 )
-def lower(
-    lam: Tensor, h: Tensor, gamma: Tensor, total: Tensor, *, share: float = 1.0, least: float = LEAST
-) -> Relation:
+def lower(lam: Tensor, h: Tensor, gamma: Tensor, total: Tensor, *, share: float = 1.0, least: float = LEAST) -> Relation:
     r"""In a round $\frac{u'-l'}{u-l}\le1+\frac{\gamma^2}{2D(1-\gamma^2)}$, and twice the first width takes at least
     $2\ln2\,\frac{D(1-\gamma^2)}{\gamma^2}$ rounds of this growth: $\ln2\,/\ln(1+\frac{\gamma^2}{2D(1-\gamma^2)})$ of them.
 
@@ -78,15 +76,15 @@ def markov(phi: Tensor, gamma: Tensor, D: Tensor, *, factor: float = 1.0, shrink
 
     Tight at: equal potentials.
 
-    Notes: a run that has stopped counts with the potentials of a round never made, which the expectation allows: $\Phi_j$ stays at its
-    last value.
+    Notes: a run that has stopped counts with the potentials of a round never made, which the expectation allows: $\Phi_j$
+    stays at its last value.
     """
     size, k = D.to(torch.float64), phi.shape[-1]
-    middle = shrink * sparsifier.middle(size, gamma)
+    middle = shrink * 2 * size * (1 - gamma**2) / gamma**2
     scaled = phi * (gamma / middle * (1 / phi).sum(-1))[:, None]  # the largest sum that is allowed
     return all_of(
         leq(factor * k * gamma / middle, scaled.sum(-1) / k, names=["k gamma / m", "mean potential"]),
-        leq(sparsifier.middle(size, gamma), 2 * shrink * size / gamma**2, names=["m", "2 D / gamma^2"]),
+        leq(middle / shrink, 2 * shrink * size / gamma**2, names=["m", "2 D / gamma^2"]),
     )
 
 
@@ -121,7 +119,7 @@ def small_eps(eps: Tensor, D: Tensor, *, above: float = 2.0, below: float = LEAS
     id="sample_complexity.rounds.few_at_every_eps",
     title="The hidden constant stays small",
     source=ROUNDS,
-    reading="at most 100 D/eps rounds with the certain lower bound, gamma = min(0.11, ...): a constant below 100 for every eps < 1",
+    reading="a hidden constant of 100 for every eps < 1, for this algorithm",
     expect="refuted",
     eps=D.interval(2.0**-14, 1),
     D=D.integer(1, 1000),
@@ -133,8 +131,8 @@ def few_at_every_eps(eps: Tensor, D: Tensor, *, constant: float = 100.0) -> Rela
 
     Counterexample: eps = 1: at least 113.2 D rounds, whatever the pool.
 
-    Notes: the constant of this algorithm, not of the paper, which hides it. A floor of 113 D labels stands for all eps above 0.0244, since
-    the barriers must keep the spectrum in [3/4, 5/4] however coarse the accuracy.
+    Notes: the constant of this algorithm, not of the paper, which hides it. A floor of 113 D labels stands for all eps
+    above 0.0244, since the barriers must keep the spectrum in [3/4, 5/4] however coarse the accuracy.
     """
     size = D.to(torch.float64)
     square = torch.minimum(torch.sqrt(eps / (2 + eps)), 0.11 + 0 * eps) ** 2

@@ -1,8 +1,9 @@
-r"""Lemma 5.9: independent rows, k = Theta(K log D + K/eps): which constants do, which do not, and whether the logarithm is needed.
+r"""Lemma 5.9: independent rows, k = Theta(K log D + K/eps): which constants do, which do not, and whether the logarithm is
+    needed.
 
-The exact laws are those of cells: D functions, each $\sqrt K$ on a cell of mass $1/K$ of its own and 0 elsewhere, drawn from
-D itself. The eigenvalues of $A^*A$ are $KN_i/k$ with the numbers $N_i$ of rows in the cells, each binomial(k, 1/K).
-"""
+The exact laws are those of cells: D functions, each $\sqrt K$ on a cell of mass $1/K$ of its own and 0 elsewhere, drawn
+from D itself. The eigenvalues of $A^*A$ are $KN_i/k$ with the numbers $N_i$ of rows in the cells, each binomial(k,
+1/K)."""
 
 from __future__ import annotations
 
@@ -51,9 +52,7 @@ def _chernoff(k: Tensor, K: Tensor) -> Tensor:
     K=D.interval(1, 16),
     mutants={"exponents four times as large": dict(times=4.0), "the upper tail alone": dict(lower=0.0)},
 )
-def chernoff(
-    k: Tensor, K: Tensor, *, times: float = 1.0, lower: float = 1.0
-) -> Relation:
+def chernoff(k: Tensor, K: Tensor, *, times: float = 1.0, lower: float = 1.0) -> Relation:
     r"""A cell of mass $1/K$ gets a share of k independent rows outside $[\frac34,\frac54]/K$ with probability at most
     $e^{-0.0342k/K}+e^{-0.0289k/K}$; so with D such cells the output is bad with probability at most D times this.
 
@@ -79,9 +78,7 @@ def chernoff(
     dims={"n": (1, 4), "D": (1, 3)},
     mutants={"weights one percent larger": dict(factor=1.01), "sizes at most 0.99 K": dict(share=0.99)},
 )
-def moments(
-    W: Tensor, lengths: Tensor, law: Tensor, a: Tensor, *, factor: float = 1.0, share: float = 1.0
-) -> Relation:
+def moments(W: Tensor, lengths: Tensor, law: Tensor, a: Tensor, *, factor: float = 1.0, share: float = 1.0) -> Relation:
     r"""For a row from any D' with the support of D and $u = D(x)/D'(x)$: $\mathrm{E}\,u\,(a\cdot v)^2 =
     \mathrm{E}_D(a\cdot v)^2$ for every a, and $u|v|^2\le K = \max_xD(x)|v|^2/D'(x)$, with equality at some x.
 
@@ -120,8 +117,8 @@ def lemma59(
     r"""For every $D\ge1$, $K\ge D$ and $\varepsilon\in(0,1)$, $k = 34.6\,K\ln D+104\,K/\varepsilon$ rows (or more) have
     $D\,(e^{-0.0342k/K}+e^{-0.0289k/K})\le0.0788\le\frac1{10}$ and $\beta K = \frac Kk\le\frac\varepsilon2$; the betas sum to 1.
 
-    In the paper: "with $k = \Theta(K\log(d)+\varepsilon^{-1}K)$ i.i.d. random samples ... is an $\varepsilon$-importance sampling
-    procedure".
+    In the paper: "with $k = \Theta(K\log(d)+\varepsilon^{-1}K)$ i.i.d. random samples ... is an $\varepsilon$-importance
+    sampling procedure".
 
     Proof: $\varepsilon < 1$, so $104\,K/\varepsilon\ge34.6\,K\ln20$ and $k\ge34.6\,K\ln(20D)$.
 
@@ -150,8 +147,8 @@ def lemma59(
     mutants={"ln(15 D)": dict(inside=15.0), "33 K ln(20 D)": dict(first=33.0)},
 )
 def log20D(D: Tensor, times: Tensor, eps: Tensor, *, inside: float = 20.0, first: float = 34.6) -> Relation:
-    r"""$k = \max(34.6\,K\ln(20D),\,2K/\varepsilon)$ rows have $D\,(e^{-0.0342k/K}+e^{-0.0289k/K})\le0.0788$, $\beta K\le\varepsilon/2$,
-    and are never more than $34.6\,K\ln D+104\,K/\varepsilon$.
+    r"""$k = \max(34.6\,K\ln(20D),\,2K/\varepsilon)$ rows have $D\,(e^{-0.0342k/K}+e^{-0.0289k/K})\le0.0788$, $\beta
+    K\le\varepsilon/2$, and are never more than $34.6\,K\ln D+104\,K/\varepsilon$.
 
     Proof: $\max(a,b)$ is what each property needs: $1/34.6$ is below 0.02893.
     """
@@ -183,14 +180,14 @@ def _real_K(k: Tensor, eps: Tensor, *, constant: float = 2.0) -> Tensor:
     mutants={"with probability 0.95": dict(level=0.05), "with probability 0.91": dict(level=0.09)},
 )
 def small_constant(k: Tensor, eps: Tensor, *, constant: float = 2.0, level: float = 0.1) -> Relation:
-    r"""For D = 1 and every $\varepsilon\in(0,1)$, $K\ge1$ with $k = 2K/\varepsilon$ an integer, k rows are good with probability at
-    least 0.9.
+    r"""For D = 1 and every $\varepsilon\in(0,1)$, $K\ge1$ with $k = 2K/\varepsilon$ an integer, k rows are good with
+    probability at least 0.9.
 
     Counterexample: $\varepsilon = \frac12$, K = 2, k = 8 (the function is $\sqrt2$ on half of the mass): $P(N\in\{3,4,5\}) =
     182/256 = 0.711$.
 
-    Notes: so "Theta" hides no small constant: with $\varepsilon$ next to 1 and K large, k = cK has probability 0.37, 0.27, 0.55, 0.74,
-    0.96 for c = 1, 2, 4, 16, 64. With 104 it is true: sample_complexity.lemma59.
+    Notes: so "Theta" hides no small constant: with $\varepsilon$ next to 1 and K large, k = cK has probability 0.37, 0.27,
+    0.55, 0.74, 0.96 for c = 1, 2, 4, 16, 64. With 104 it is true: sample_complexity.lemma59.
     """
     K = eps * k.to(torch.float64) / constant
     return leq(_tail(k, K), level + 0 * eps, names=["P(not good)", "1/10"])
@@ -206,11 +203,11 @@ def small_constant(k: Tensor, eps: Tensor, *, constant: float = 2.0, level: floa
     mutants={"130 rows a function": dict(each=130), "140 rows a function": dict(each=140)},
 )
 def without_log(D: Tensor, *, each: int = 128) -> Relation:
-    r"""128 D rows from D equally likely cells (K = D, as $2K/\varepsilon$ is for $\varepsilon = \frac1{64}$) are good with probability at
-    least 0.9, for every D.
+    r"""128 D rows from D equally likely cells (K = D, as $2K/\varepsilon$ is for $\varepsilon = \frac1{64}$) are good with
+    probability at least 0.9, for every D.
 
-    Counterexample: D = 100: one cell has fewer than 96 of its 128 rows with probability 0.0014, and 100 cells all have 96 or more
-    with probability at most $0.9986^{100} = 0.87$.
+    Counterexample: D = 100: one cell has fewer than 96 of its 128 rows with probability 0.0014, and 100 cells all have 96
+    or more with probability at most $0.9986^{100} = 0.87$.
 
     Proof: the numbers in the cells are negatively associated, so $P(\mathrm{all}\ge a)\le P(N_1\ge a)^D$. For $D\to\infty$ it
     tends to 0 whatever the constant.
@@ -246,7 +243,8 @@ def _cells(seed: Tensor, size: int, k: int) -> tuple[Tensor, Tensor]:
     mutants={"k = 10 K ln(20 D)": dict(first=10.0), "k = 2 K / eps": dict(first=1.0)},
 )
 def good(seed: Tensor, *, first: float = 34.6, size: int = 20) -> Event:
-    r"""$34.6\,K\ln(20D)$ rows from D = 20 equally likely cells (K = D, $\varepsilon = \frac12$) are good with probability at least 0.9.
+    r"""$34.6\,K\ln(20D)$ rows from D = 20 equally likely cells (K = D, $\varepsilon = \frac12$) are good with probability at
+    least 0.9.
 
     Notes: the worst case of the tail bound. About half as many are enough here: the measured constant is 15 to 27.
     """
@@ -277,8 +275,8 @@ def share_good(seed: Tensor, size: int, draws: int) -> Tensor:
     mutants={"good one time in ten": dict(share=0.1), "with 30 times as many rows": dict(draws=12000)},
 )
 def blocks(seed: Tensor, *, share: float = 0.0, draws: int = 400) -> Measurement:
-    r"""On D = 100 equally likely cells with $\varepsilon = \frac12$ the $2K/\varepsilon = 400$ rows of leverage sampling are never good:
-    each cell would need 3, 4 or 5 rows.
+    r"""On D = 100 equally likely cells with $\varepsilon = \frac12$ the $2K/\varepsilon = 400$ rows of leverage sampling are
+    never good: each cell would need 3, 4 or 5 rows.
 
     Notes: 0.55 to the power 100 is below $10^{-25}$.
     """
