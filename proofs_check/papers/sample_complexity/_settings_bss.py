@@ -6,7 +6,8 @@ $D_j(x_i) = w_i^\top Qw_i/\Phi$, and the step $\gamma vv^\top/q$ is the same for
 **State.** Shift and scale B and its barriers together and a round changes with them, so that l = 0, u = 1 is no
 restriction where one round is looked at. Where the length of the run matters, $\Sigma = \sum\beta_j$ places the
 barriers: $l = -2D/\gamma+m\Sigma/(1+\gamma)$ and $u = 2D/\gamma+m\Sigma/(1-\gamma)$, $u-l = (1+\Sigma)\,4D/\gamma$; the
-run stops once $\Sigma\ge1$."""
+run stops once $\Sigma\ge1$.
+"""
 
 from __future__ import annotations
 

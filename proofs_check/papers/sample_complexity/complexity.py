@@ -248,7 +248,7 @@ def shared(
 
 
 @remembered
-def frozen(seed: Tensor, batch: int, cut: bool, repeats: int = 20) -> Tensor:
+def frozen(seed: Tensor, batch: int, cut: bool, repeats: int = 40) -> Tensor:
     """The share of good outputs when `batch` draws share each potential unchecked, on 20 equally likely cells, eps = 1/2:
     (seeds,).
 
@@ -302,13 +302,13 @@ def batch_16D(seed: Tensor, *, batch: int = 320, least: float = 1.0) -> Measurem
     expect="reproduced",
     experiment="sample_complexity.frozen",
     seed=D.seed(),
-    mutants={"the last batch not cut": dict(cut=False), "good in at most nine": dict(least=0.0, most=0.9)},
+    mutants={"the last batch not cut": dict(cut=False), "good in at most 85 percent": dict(least=0.0, most=0.85)},
 )
-def batch_16D_cut(seed: Tensor, *, cut: bool = True, least: float = 0.9, most: float = 1.0) -> Measurement:
-    r"""Of the runs of complexity.batch_16D with no more draws in the last batch than the stop needs at least nine in ten
-    end with $\lambda(A^*A)\in[\frac34,\frac54]$.
+def batch_16D_cut(seed: Tensor, *, cut: bool = True, least: float = 0.85, most: float = 1.0) -> Measurement:
+    r"""Of the runs of complexity.batch_16D with no more draws in the last batch than the stop needs at least 85 in a
+    hundred end with $\lambda(A^*A)\in[\frac34,\frac54]$.
 
-    Notes: so it is the overshoot that spoils the output. Not all are good: in 19 of 800 runs an eigenvalue fell behind the
+    Notes: so it is the overshoot that spoils the output. Not all are good: in 3 of 100 runs an eigenvalue fell behind the
     lower barrier, and there the law of the next round is none. What is proven is 1/gamma, 9 draws:
     sample_complexity.complexity.shared.
     """
@@ -337,5 +337,6 @@ def batch_safe(seed: Tensor, *, low: int = 9, high: int = 30) -> Measurement:
         good.append(float(history.good))
     found = torch.tensor(most, dtype=torch.float64)
     table = [("largest number with one potential", [found]), ("good, as the package runs", [torch.tensor(good)])]
-    table += [(f"good on cells, {b} draws unchecked", [frozen(seed, b, False)]) for b in (160, 320)]
+    table.append(("good on cells, 320 draws unchecked", [frozen(seed, 320, False)]))
+    table.append(("the same, the last batch cut", [frozen(seed, 320, True)]))
     return measurement(found, expect=(low, high), show=[Table("Draws with one potential, D = 20", ["value"], table)])

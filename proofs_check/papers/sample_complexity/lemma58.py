@@ -1,7 +1,8 @@
 r"""Lemma 5.8, the algorithm: what is certain of every round of randomized BSS, and of its output.
 
 The paper gives no algorithm ("too complex", an appendix that our copy lacks): these are the rounds of Lee and Sun
-(2018) and Chen and Price (2019) as `altheory.sparsifier` has them, with constants of our own."""
+(2018) and Chen and Price (2019) as `altheory.sparsifier` has them, with constants of our own.
+"""
 
 from __future__ import annotations
 

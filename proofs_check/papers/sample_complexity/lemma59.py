@@ -1,9 +1,9 @@
-r"""Lemma 5.9: independent rows, k = Theta(K log D + K/eps): which constants do, which do not, and whether the logarithm is
-    needed.
+r"""Lemma 5.9, independent rows, k = Theta(K log D + K/eps): which constants do, and whether the logarithm is needed.
 
 The exact laws are those of cells: D functions, each $\sqrt K$ on a cell of mass $1/K$ of its own and 0 elsewhere, drawn
 from D itself. The eigenvalues of $A^*A$ are $KN_i/k$ with the numbers $N_i$ of rows in the cells, each binomial(k,
-1/K)."""
+1/K).
+"""
 
 from __future__ import annotations
 
@@ -206,8 +206,8 @@ def without_log(D: Tensor, *, each: int = 128) -> Relation:
     r"""128 D rows from D equally likely cells (K = D, as $2K/\varepsilon$ is for $\varepsilon = \frac1{64}$) are good with
     probability at least 0.9, for every D.
 
-    Counterexample: D = 100: one cell has fewer than 96 of its 128 rows with probability 0.0014, and 100 cells all have 96
-    or more with probability at most $0.9986^{100} = 0.87$.
+    Counterexample: D = 100: one cell has fewer than 96 of its 128 rows with probability 0.0013, and 100 cells all have 96
+    or more with probability at most $0.9987^{100} = 0.88$.
 
     Proof: the numbers in the cells are negatively associated, so $P(\mathrm{all}\ge a)\le P(N_1\ge a)^D$. For $D\to\infty$ it
     tends to 0 whatever the constant.
