@@ -77,7 +77,7 @@ def randomized_bss(
 
     Rounds are as in the module's notes with $\gamma = \min(0.11,\sqrt{\varepsilon/(2+\varepsilon)})$. On termination property 1
     and property 2 hold with certainty; it terminates with probability 1, after about $1.4D/\gamma^2$ to $1.9D/\gamma^2$
-    rounds as measured: near 3 D/eps to 4 D/eps for eps below 0.024, near 130 D above.
+    rounds as measured (single runs up to 2.7): near 3 D/eps to 4 D/eps for eps below 0.024, near 130 D above.
 
     Args:
         V: (n, D), orthonormal under p; or a `Pool` of it, checked before.

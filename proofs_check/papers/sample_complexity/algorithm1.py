@@ -71,7 +71,7 @@ def step6(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0) -> Relation:
 )
 def step6_linear(x: Tensor, y: Tensor, u: Tensor, *, factor: float = 1.0, negative: float = 1.0) -> Relation:
     r"""With $\phi(t) = t^2$, two neurons and signs a = (1, -1), d = 1, the weights $w_1 = \sqrt{\max(c,0)}$, $w_2 =
-    \sqrt{\max(-c,0)}$ give the network (times $\sqrt m$) the coefficient c of the minimiser over the span: no function of
+    \sqrt{\max(-c,0)}$ give the network (times $\sqrt{m}$) the coefficient c of the minimiser over the span: no function of
     the span has a smaller loss, so no W has.
 
     Notes: where the networks are a linear space, as all forms of one degree with balanced signs and enough neurons, step 6

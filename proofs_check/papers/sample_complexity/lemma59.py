@@ -183,7 +183,7 @@ def small_constant(k: Tensor, eps: Tensor, *, constant: float = 2.0, level: floa
     r"""For D = 1 and every $\varepsilon\in(0,1)$, $K\ge1$ with $k = 2K/\varepsilon$ an integer, k rows are good with
     probability at least 0.9.
 
-    Counterexample: $\varepsilon = \frac12$, K = 2, k = 8 (the function is $\sqrt2$ on half of the mass): $P(N\in\{3,4,5\}) =
+    Counterexample: $\varepsilon = \frac12$, K = 2, k = 8 (the function is $\sqrt{2}$ on half of the mass): $P(N\in\{3,4,5\}) =
     182/256 = 0.711$.
 
     Notes: so "Theta" hides no small constant: with $\varepsilon$ next to 1 and K large, k = cK has probability 0.37, 0.27,
