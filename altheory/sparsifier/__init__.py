@@ -30,7 +30,7 @@ from altheory.sparsifier._barriers import (
     safe_gamma,
     start,
 )
-from altheory.sparsifier._bss import BSSHistory, randomized_bss
+from altheory.sparsifier._bss import BSSHistory, randomized_bss, round_draws
 from altheory.sparsifier._designs import Design, a_optimal, e_optimal
 from altheory.sparsifier._iid import leverage, uniform
 from altheory.sparsifier._pool import Pool, Sample, SampleHistory, pool
@@ -53,6 +53,7 @@ __all__ = [
     "pool",
     "potential",
     "randomized_bss",
+    "round_draws",
     "round_law",
     "safe_gamma",
     "start",

@@ -12,7 +12,9 @@ Facts, for any $\gamma < 1$:
 
 1. $lI\prec B\prec uI$ always. For the step is at most $\gamma Q^{-1}\prec uI-B$, and $\gamma/\Phi < \lambda_{\min}(B)-l$.
 2. $\gamma/\Phi\le 2$ while $u-l\le 8D/\gamma$, so $1\le\sum\beta_j\le 1+\gamma^2/(D(1-\gamma^2))$, and at the end
-   $$\frac{1-2\gamma}{1-\gamma^2} < \lambda(A^*A) < \frac{1+2\gamma}{1-\gamma^2}+\frac{\gamma^2}{D(1-\gamma^2)(1-\gamma)}.$$
+   $$\frac{1-2\gamma}{1-\gamma^2} < \lambda(A^*A) < \frac{1+2\gamma}{1-\gamma^2}+\frac{\gamma^2}{D(1-\gamma^2)(1-\gamma)},$$
+   where the last term is that by which the last draw raises the barrier. A draw with a potential of its own stays below the
+   barrier before it, $B'\prec uI$, so there this term is not needed; draws that share a potential need it.
 3. $\beta_jK_{D_j}\le\gamma^2/(1-\gamma^2)$, as $\lambda_{\min}(Q)\ge 4/(u-l)$; at most eps/2 for
    $\gamma\le\sqrt{\varepsilon/(2+\varepsilon)}$.
 4. $E\,\Phi'\le\Phi$ where the basis is orthonormal. So, by Markov, the rounds are at most $2cD/\gamma^2$ with probability
@@ -61,7 +63,7 @@ def safe_gamma(D: int) -> float:
     $$\frac{1+2\gamma}{1-\gamma^2}+\frac{\gamma^2}{D(1-\gamma^2)(1-\gamma)} = \frac54 .$$
 
     The lower end asks for no more than $\gamma\le 0.1315$. The roots are 0.1105, 0.1133, 0.1152 at D = 1, 2, 5 and 0.1165 in
-    the limit; an account that forgets the last round's overshoot has 0.1165 for all.
+    the limit. With one draw a potential 0.1165 is safe for every D; these are safe for shared potentials too.
 
     Raises:
         InputError: D is not a positive integer.

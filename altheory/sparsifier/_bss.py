@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from altheory._inputs import InputError, check_integer
+from altheory._inputs import InputError, as_tensor, check_integer
 from altheory._weights import seed_of
 from altheory.kernels._schedule import single_threaded_libraries
 from altheory.sparsifier._barriers import gamma_for, middle, start
@@ -77,7 +77,7 @@ def randomized_bss(
 
     Rounds are as in the module's notes with $\gamma = \min(0.11,\sqrt{\varepsilon/(2+\varepsilon)})$. On termination property 1
     and property 2 hold with certainty; it terminates with probability 1, after about $1.4D/\gamma^2$ to $1.9D/\gamma^2$
-    rounds as measured: near 3 D/eps to 4 D/eps for eps below 0.024, near 130 D above.
+    rounds as measured (single runs up to 2.7): near 3 D/eps to 4 D/eps for eps below 0.024, near 130 D above.
 
     Args:
         V: (n, D), orthonormal under p; or a `Pool` of it, checked before.
@@ -104,13 +104,65 @@ def randomized_bss(
     batch = check_integer("batch", batch)
     if batch > 4 * source.D:
         raise InputError(f"`batch` is {batch} but at most 4 D = {4 * source.D} draws may share a potential; pass fewer.")
-    if sampler not in SAMPLERS:
-        raise InputError(f"`sampler` is {sampler!r} but one of {', '.join(SAMPLERS)} is wanted; pass one.")
+    _check_sampler(sampler)
     rng = np.random.default_rng(seed_of(seed))
     if sampler == "exact":
         return _run(source, gamma, Exact(source, rng), batch)
     with single_threaded_libraries():  # D x D matrices are too small to share
         return _run(source, gamma, Rejection(source, rng), batch)
+
+
+def round_draws(
+    V: Float[ArrayLike, "n D"] | Pool,
+    B: Float[ArrayLike, "D D"],
+    lower: float,
+    upper: float,
+    draws: int,
+    *,
+    p: Float[ArrayLike, " n"] | None = None,
+    seed: int | torch.Generator,
+    sampler: str = "rejection",
+) -> tuple[Tensor, int]:
+    r"""Independent rows from the law of one round, $p\,v^\top Qv/\Phi$, as the runs draw them.
+
+    Args:
+        V: As for `randomized_bss`, as are p, the seed and the sampler.
+        B: (D, D) symmetric, eigenvalues between the barriers.
+        lower: l.
+        upper: u.
+        draws: How many rows.
+        p: Masses.
+        seed: Integer or CPU generator.
+        sampler: "rejection" or "exact".
+
+    Returns:
+        (draws,) row numbers, and how many rows were looked at for them.
+
+    Raises:
+        InputError: As for `randomized_bss`, B not of the size of the basis, or an eigenvalue of B not between the barriers.
+
+    Source: as for `randomized_bss`.
+    """
+    source, draws = pool(V, p), check_integer("draws", draws)
+    _check_sampler(sampler)
+    matrix = as_tensor("B", B, ndim=2, layout="(D, D)").detach().cpu().double().numpy()
+    if matrix.shape != (source.D, source.D):
+        raise InputError(f"`B` has shape {matrix.shape} but the basis has D = {source.D}; pass a matrix (D, D).")
+    values, vectors = np.linalg.eigh(matrix)
+    if not lower < values[0] <= values[-1] < upper:
+        raise InputError(
+            f"`B` has eigenvalues from {values[0]:.6g} to {values[-1]:.6g} but the barriers are {lower:.6g} and {upper:.6g}; "
+            "pass barriers on both sides of the spectrum."
+        )
+    draw = (Rejection if sampler == "rejection" else Exact)(source, np.random.default_rng(seed_of(seed)))
+    with single_threaded_libraries():
+        index = draw(vectors, 1 / (upper - values) + 1 / (values - lower), draws)[0]
+    return torch.from_numpy(index.astype(np.int64)).to(source.device), draw.trials
+
+
+def _check_sampler(sampler: str) -> None:
+    if sampler not in SAMPLERS:
+        raise InputError(f"`sampler` is {sampler!r} but one of {', '.join(SAMPLERS)} is wanted; pass one.")
 
 
 def _run(source: Pool, gamma: float, draw: Rejection | Exact, batch: int) -> Sample:

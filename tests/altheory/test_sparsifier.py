@@ -23,6 +23,7 @@ from altheory.sparsifier import (
     pool,
     potential,
     randomized_bss,
+    round_draws,
     round_law,
     safe_gamma,
     start,
@@ -195,6 +196,19 @@ def test_both_samplers_draw_from_the_law_at_a_fixed_state(draw):
     np.testing.assert_allclose(np.concatenate([q for _, _, q in parts]), (law / p * np.trace(full))[rows], rtol=1e-10)
 
 
+@pytest.mark.parametrize("sampler", ["rejection", "exact"])
+def test_draws_of_one_round_follow_its_law(sampler):
+    n, D = 50, 4
+    V, p = basis(n, D, seed=8)
+    B, low, high, *_ = fixed_state(D)
+    full = np.linalg.inv(high * np.eye(D) - B) + np.linalg.inv(B - low * np.eye(D))
+    q = np.einsum("ni,ij,nj->n", V, full, V)
+    rows, looked_at = round_draws(V, B, low, high, 20000, p=p, seed=5, sampler=sampler)
+    assert p_value(rows.numpy(), p * q / np.trace(full), n) > 1e-3
+    trials = n if sampler == "exact" else 20000 * D * np.linalg.eigvalsh(full)[-1] / np.trace(full)
+    assert looked_at == pytest.approx(trials, rel=0.05)
+
+
 def test_the_first_round_is_leverage_sampling_and_the_mean_number_of_proposals():
     V, p = basis(50, 4, seed=8)
     source, D = pool(V, p), 4
@@ -307,6 +321,10 @@ V4 = np.sqrt(4) * np.eye(4)
         (lambda: leverage(V4, 1.5, seed=0), "above 0 and at most 1"),
         (lambda: randomized_bss(V4, float("nan"), seed=0), "above 0 and at most 1"),
         (lambda: randomized_bss(V4, 0.5, seed=0, sampler="fast"), "one of rejection, exact"),
+        (lambda: round_draws(V4, np.eye(3), -1.0, 2.0, 5, seed=0), "D = 4"),
+        (lambda: round_draws(V4, np.eye(4), -1.0, 1.0, 5, seed=0), "from 1 to 1 but the barriers are -1 and 1"),
+        (lambda: round_draws(V4, np.eye(4), -1.0, 2.0, 0, seed=0), "`draws`"),
+        (lambda: round_draws(V4, np.eye(4), -1.0, 2.0, 5, seed=0, sampler="fast"), "one of rejection, exact"),
         (lambda: randomized_bss(V4, 0.5, seed=0, batch=17), "at most 4 D = 16"),
         (lambda: randomized_bss(V4, 0.5, seed=0, batch=0), "at least 1"),
         (lambda: randomized_bss(V4, 0.5, seed=-1), "`seed`"),

@@ -22,3 +22,29 @@ ORDER: tuple[str, ...] = (
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = []
+    "lemma58",
+    "lemma58_potential",
+    "lemma58_rounds",
+    "lemma58_output",
+    "lemma59",
+    "algorithm1",
+    "composition",
+    "complexity",
+)
+
+#: symbol, name in the code, shape, meaning
+GLOSSARY: list[tuple[str, str, str, str]] = [
+    # lemmas 5.8 and 5.9
+    (r"$B, l, u$", "State(B, lower, upper)", "(D, D), scalars", "state of randomized BSS: a matrix between two barriers"),
+    (r"$Q$", "al.sparsifier.barrier_matrix", "(D, D)", "(u I - B)^-1 + (B - l I)^-1"),
+    (r"$\Phi$", "al.sparsifier.potential", "scalar", "potential, tr Q; its halves are the traces of the two inverses"),
+    (r"$q(x)$", "quadratic(V, Q)", "(n,)", "v(x)' Q v(x)"),
+    (r"$D_j$", "al.sparsifier.round_law", "(n,)", "law of round j: p q / Phi"),
+    (r"$\beta_j$", "history.beta", "(k,)", "gamma / (Phi m)"),
+    (r"$u_i$", "weights", "(k,)", "weights of the rows: beta_i p(x_i) / D_i(x_i)"),
+    (r"$\gamma$", "gamma", "scalar", "step of randomized BSS, min(0.11, sqrt(eps / (2 + eps)))"),
+    (r"$m$", "al.sparsifier.middle", "scalar", "2 D (1 - gamma^2) / gamma^2, by which B is divided in the end"),
+    (r"$w$", "W", "(n, D)", "rows sqrt(p(x)) v(x), whose squares sum to the identity"),
+    (r"$A^*A$", "B / m", "(D, D)", "sum of u_i v(x_i) v(x_i)'"),
+    (r"$K_{D'}$", "K", "scalar", "alpha-condition number: largest p |v|^2 / D' (rho = 0)"),
+]
