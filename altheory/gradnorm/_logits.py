@@ -96,7 +96,7 @@ def expected_loss(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch"]:
 
 
 def class_losses(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch N"]:
-    r"""The cross-entropy with every class as the label, $L_i = \log\sum_je^{z_j}-z_i$.
+    r"""The cross-entropy with every class as the label, $L_i = \log\sum_je^{z_j}-z_i = -\log p_i$.
 
     Args:
         z: (..., N) logits.
@@ -107,8 +107,7 @@ def class_losses(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch N"]:
     Raises:
         InputError: An entry is not finite.
     """
-    logits = _logits(z)
-    return torch.logsumexp(logits, -1)[..., None] - logits
+    return -log_posterior(z)
 
 
 def varentropy(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch"]:
