@@ -10,8 +10,13 @@ ORDER: tuple[str, ...] = (
     "eq6",
     "eq7",
     "eq7_surrogate",
+    "algorithm1",
     # section 4: the experiments
+    "tables",
     # appendix A
+    "a3",
+    "a4",
+    "a7",
 )
 
 #: symbol, name in the code, shape, meaning
