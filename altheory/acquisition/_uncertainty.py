@@ -116,7 +116,7 @@ class Entropy:
 def _largest(X: Any, labelled: Rows, count: int, pool: Rows | None, score: Callable[[Tensor], Tensor]) -> Query:
     """The points of the pool with the largest scores."""
     points = X if isinstance(X, torch.Tensor) else as_tensor("X", X, min_ndim=2, layout="(N, d)")
-    reader = RowReader(len(points), "X")
+    reader = RowReader(len(points), "`X`")
     rows, wanted = reader.pool(reader.rows("labelled", labelled), pool), check_integer("count", count)
     if wanted > len(rows):
         raise InputError(f"`count` is {wanted} but the pool has {len(rows)} points; ask for at most that many.")

@@ -111,9 +111,9 @@ def inclusion(A: Tensor, B: Tensor, T: Tensor, *, fewer: float = 0.0, exchanged:
     id="gradnorm.table2.against_table1",
     title="Tables 1 and 2: gradient norms rank samples as influences do",
     source=f"{SOURCE}, tables 1 and 2, both on Cifar10 with K = 2500; 'Eq. 5 is a reasonable surrogate of Eq. 3'",
-    reading="more than 90 percent of the top 2500 by influence, with true labels, are among the top 2500 by true gradient norm; "
-    "if the row 'Eq. 5' of table 2 is what the algorithm selects (scores without labels, expected-gradnorm) and the cycles of the "
-    "two tables are the same",
+    reading="more than 90 percent of the top 2500 by influence, with true labels, are among the top 2500 by true gradient "
+    "norm; if the row 'Eq. 5' of table 2 is what the algorithm selects (scores without labels, expected-gradnorm) and the "
+    "cycles of the two tables are the same",
     expect="refuted",
     cycle=D.integer(0, 6),
     uses=["gradnorm.table2.inclusion"],
