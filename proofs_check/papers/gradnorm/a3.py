@@ -27,6 +27,11 @@ def not_zero(g: Tensor) -> Tensor:
     return (g != 0).any(-1)
 
 
+def some_influence(c: Tensor) -> Tensor:
+    """sum_j c_j is not 0"""
+    return (c != 0).any(-1)
+
+
 def raises_the_loss(c: Tensor, g: Tensor) -> Tensor:
     """removing the sample raises the test loss: sum_j <c_j, g> > 0"""
     return _influence(c, g) > 0
@@ -188,16 +193,16 @@ def diversity(g: Tensor, *, share: float = 1.0, extra: float = 0.0) -> Relation:
     c=D.real("p"),
     g=D.real("n", "p"),
     dims=POOL,
+    assumes=[some_influence],
     mutants={"by one percent": dict(share=1.01), "by a hundredth": dict(extra=0.01)},
 )
 def diversity_direction(c: Tensor, g: Tensor, *, share: float = 1.0, extra: float = 0.0) -> Relation:
-    r"""Let two samples be selected by $|g_x|$, and two by $\langle c,g_x
-    angle$, $c = \sum_jc_j$. The former are at least as far
-        apart as the latter.
+    r"""Let $c = \sum_jc_j \ne 0$, and let two samples be selected by $|g_x|$, and two by $\langle c,g_x\rangle$. The former
+    are at least as far apart as the latter.
 
-        In the paper: "selecting data according to the direction may be sub-optimal in terms of the diversity of a sample set".
+    In the paper: "selecting data according to the direction may be sub-optimal in terms of the diversity of a sample set".
 
-        Counterexample: c = 1, gradients -2, -2, 1, 0: by norm the two equal ones, by influence 1 and 0.
+    Counterexample: c = 1, gradients -2, -2, 1, 0: by norm the two equal ones, by influence 1 and 0.
     """
     by_influence = dynamics.top((g * c[:, None, :]).sum(-1), ASKED + 0 * g[:, 0, 0].to(torch.int64))
     return leq(
@@ -215,8 +220,12 @@ def diversity_direction(c: Tensor, g: Tensor, *, share: float = 1.0, extra: floa
     mutants={"the copy 1 percent shorter": dict(scale=0.99), "the copy turned around": dict(scale=-1.0)},
 )
 def duplicates(g: Tensor, *, scale: float = 1.0) -> Relation:
-    r"""In a pool that contains every sample twice, the two samples with the largest gradient norm are copies of each other, at
-    distance 0.
+    r"""In a pool that contains every sample twice, the two samples with the largest gradient norm are copies of each other:
+    their inner product is the largest $|g_x|^2$.
     """
     twice = torch.stack([g, scale * g], -2).reshape(g.shape[0], 2 * g.shape[1], g.shape[2])
-    return eq(_apart(twice, _longest(twice)), 0.0, names=["squared distance of the selected", "0"])
+    m = torch.where(_longest(twice), torch.ones_like(twice[..., 0]), torch.zeros_like(twice[..., 0]))
+    total = (m[..., None] * twice).sum(-2)
+    squares = (g * g).sum(-1)
+    product = ((total * total).sum(-1) - (m * (twice * twice).sum(-1)).sum(-1)) / 2
+    return eq(product, torch.amax(squares, -1), names=["inner product of the selected", "largest |g|^2"])

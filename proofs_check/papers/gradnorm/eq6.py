@@ -65,7 +65,9 @@ def independent(J: Tensor, z: Tensor, *, share: float = 1e-6) -> Relation:
     """
     g = gradient(J, gradnorm.entropy_slope(z))
     other = gradient(J, gradnorm.expected_slope(z))
-    return leq(share * length(g), length(other - g), names=["10^-6 |grad L_ent|", "|grad L_exp - grad L_ent|"])
+    size = length(g)
+    names = ["(1 + 10^-6)|grad L_ent|", "|grad L_ent| + |grad L_exp - grad L_ent|"]
+    return leq((1 + share) * size, size + length(other - g), names=names)
 
 
 @claim(
@@ -111,7 +113,9 @@ def independent_detached(J: Tensor, z: Tensor, *, share: float = 1e-6) -> Relati
     """
     labels = gradient(J[..., None, :, :], gradnorm.class_slopes(z))
     g = gradient(J, gradnorm.expected_slope(z, posterior="detached"))
-    return leq(share * torch.amin(length(labels), -1), length(g), names=["10^-6 min_i |grad L_i|", "|grad L_exp|"])
+    least = torch.amin(length(labels), -1)
+    names = ["(1 + 10^-6) min_i |grad L_i|", "min_i |grad L_i| + |grad L_exp|"]
+    return leq((1 + share) * least, least + length(g), names=names)
 
 
 @claim(
