@@ -61,12 +61,12 @@ def test_entropy_gradnorm_beside_a_loop(benchmark, on_threads):
 
 
 @pytest.mark.benchmark(group=GROUP)
-def test_entropy_gradnorm_beside_torch_func(benchmark, on_threads):
+def test_entropy_gradnorm_beside_torch_func(benchmark, one_thread):
     net, X = problem()
     torch.testing.assert_close(gradnorm.entropy_gradnorm(net, X), by_torch_func())
     measured_ratio(
         benchmark, lambda: gradnorm.entropy_gradnorm(net, X), lambda: by_torch_func() is None,
-        goal=">= 10", what=f"entropy-gradnorm, {on_threads} thread{'s' * (on_threads > 1)}",
+        goal=">= 10", what="entropy-gradnorm, 1 thread",
         unit="times faster than per-sample gradients by torch.func",
     )  # fmt: skip
 

@@ -94,18 +94,19 @@ def reduces_right(gap: Tensor, more: Tensor, *, extra: float = 0.0) -> Relation:
 
 @claim(
     id="gradnorm.eq7.reduces.right_many",
-    title="Three classes, a right prediction: less entropy is less cross-entropy",
+    title="More classes, a right prediction: less entropy is less cross-entropy",
     source=REASON_1,
-    reading="three classes, right before and after",
+    reading="three or four classes, right before and after",
     expect="refuted",
-    z=gaps(2),
-    w=gaps(2),
+    z=gaps("M"),
+    w=gaps("M"),
+    dims={"M": (2, 3)},
     assumes=[less_entropy_right],
     mutants={"less by a hundredth": dict(extra=0.01), "less by one percent": dict(share=1.01)},
 )
 def reduces_right_many(z: Tensor, w: Tensor, *, share: float = 1.0, extra: float = 0.0) -> Relation:
-    r"""Let a sample of three classes be predicted rightly before and after, with less entropy after. Then its cross-entropy
-    is not larger after.
+    r"""Let a sample of three or four classes be predicted rightly before and after, with less entropy after. Then its
+    cross-entropy is not larger after.
 
     Counterexample: the other logits lower by (1, 1) before, by (0, 40) after: probabilities (.576, .212, .212) and (.5, .5, 0),
     entropies .975 and .693, cross-entropies .551 and .693.
