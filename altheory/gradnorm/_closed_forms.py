@@ -49,8 +49,10 @@ class Squares:
 def slope_squares(net: Pieces, X: Any, V: Float[Tensor, "*batch n R N"]) -> Squares:
     """The squared norms of $J_x^\\top v$ for R slopes v a point."""
     hidden, outer = None, None
+    lead, (R, N) = tuple(V.shape[:-2]), V.shape[-2:]
+    flat = V.reshape(*lead[:-1], lead[-1] * R, N)  # one matrix product for all points
     for u, A in net.blocks(X):
-        q = V @ A[..., None, :, :] * net.net.activation.derivative(u)[..., None, :]
+        q = (flat @ A).reshape(*lead, R, A.shape[-1]) * net.net.activation.derivative(u)[..., None, :]
         hidden = _plus(hidden, (q * q).sum(-1))
         outer = _plus(outer, _outer(net, u))
     return _squares(net, X, hidden, outer, (V * V).sum(-1))

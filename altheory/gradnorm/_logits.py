@@ -60,9 +60,10 @@ def log_posterior(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch N"]:
     logits = _logits(z)
     if is_exact(logits):
         return torch.log_softmax(logits, -1)
-    shifted = logits - torch.amax(logits, -1, keepdim=True).detach()
-    others = torch.exp(shifted).masked_fill(_top(logits), 0.0).sum(-1, keepdim=True)
-    return shifted - torch.log1p(others)
+    best = torch.argmax(logits, -1, keepdim=True)
+    shifted = logits - torch.gather(logits, -1, best)
+    top = torch.arange(logits.shape[-1], device=logits.device) == best
+    return shifted - torch.log1p(torch.exp(shifted).masked_fill(top, 0.0).sum(-1, keepdim=True))
 
 
 def entropy(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch"]:
@@ -96,7 +97,7 @@ def expected_loss(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch"]:
 
 
 def class_losses(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch N"]:
-    r"""The cross-entropy with every class as the label, $L_i = \log\sum_je^{z_j}-z_i$.
+    r"""The cross-entropy with every class as the label, $L_i = \log\sum_je^{z_j}-z_i = -\log p_i$.
 
     Args:
         z: (..., N) logits.
@@ -107,8 +108,7 @@ def class_losses(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch N"]:
     Raises:
         InputError: An entry is not finite.
     """
-    logits = _logits(z)
-    return torch.logsumexp(logits, -1)[..., None] - logits
+    return -log_posterior(z)
 
 
 def varentropy(z: Float[ArrayLike, "*batch N"]) -> Float[Tensor, "*batch"]:
@@ -282,12 +282,6 @@ def _complement(p: Any) -> Any:
         return 1 - p
     others = p.masked_fill(p > 0.5, 0.0).sum(-1, keepdim=True)
     return torch.where(p > 0.5, others, 1 - p)
-
-
-def _top(logits: Tensor) -> Tensor:
-    """A mask of one largest entry."""
-    best = torch.argmax(logits, -1, keepdim=True)
-    return torch.arange(logits.shape[-1], device=logits.device) == best
 
 
 def _eye(p: Any) -> Tensor:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Network: TypeAlias = TwoLayer | TwoLayerNet | ModuleNet | torch.nn.Module
 
 NORMS = ("euclidean", "tensors")
-_BYTES = 1 << 26  # hidden activations held at once
+_BYTES = 1 << 20  # hidden activations at once: what a processor's second-level cache holds
 
 
 @dataclass(frozen=True)
@@ -348,7 +348,7 @@ def _by_form(form: Pieces, X: Any, V: Any) -> Squares:
 
 
 def _points(net: TwoLayerNet, chunk: int | None) -> int:
-    return chunk or max(1, _BYTES // (8 * 4 * min(net.width, 4096)))
+    return chunk or max(16, _BYTES // (8 * min(net.width, 4096)))
 
 
 def _labels(Y: Any, z: Tensor) -> Tensor:

@@ -14,11 +14,19 @@ ORDER: tuple[str, ...] = (
     "selection",
     "selection_retrained",
     # section 3: equations (6) and (7), algorithm 1
+    "eq6",
+    "eq7",
+    "eq7_surrogate",
+    "algorithm1",
     # section 4: the experiments
+    "tables",
     # appendix A
     "eq8",
     "eq9",
     "performance_estimation",
+    "a3",
+    "a4",
+    "a7",
 )
 
 #: symbol, name in the code, shape, meaning
@@ -34,4 +42,12 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$s$", "s", "(p,)", "H^-1 times the summed gradient of the test losses"),
     (r"$r$", "square(g)", "scalar", "gradient norm of a sample"),
     (r"$\eta$", "eta", "scalar", "step size; u and x are eta in units of 2 mu / L^2 and 1 / L"),
+    (r"$P(y_i|x)$", "al.gradnorm.posterior", "(n, N)", "softmax of the logits"),
+    (r"$z$", "z", "(n, N)", "logits of N classes"),
+    (r"$L_{exp}$", "al.gradnorm.expected_loss", "(n,)", "expected loss, eq. (6)"),
+    (r"$L_{ent}$", "al.gradnorm.entropy", "(n,)", "entropy of the posterior, eq. (7); H(p) in the proofs"),
+    (r"$J_k$", "J", "(N, p)", "gradient of logit k in the parameters"),
+    (r"$K$", "al.gradnorm.output_gram", "(n, N, N)", "inner products of a sample's J_k"),
+    (r"$V$", "al.gradnorm.varentropy", "(n,)", "varentropy, the variance of log p under p"),
+    (r"$F$", "J' fisher J", "(p, p)", "Fisher information of a sample, J'(diag p - pp')J"),
 ]

@@ -48,3 +48,4 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$A^*A$", "B / m", "(D, D)", "sum of u_i v(x_i) v(x_i)'"),
     (r"$K_{D'}$", "K", "scalar", "alpha-condition number: largest p |v|^2 / D' (rho = 0)"),
 ]
+GLOSSARY: list[tuple[str, str, str, str]] = []
