@@ -5,23 +5,21 @@ Nearly orthonormal bases of a network's functions, condition numbers, randomized
 
 #: the modules in the paper's order
 ORDER: tuple[str, ...] = (
-    # section 3: definition 3.1 to 3.3, theorems 4.1 and 4.2
+    # section 3: networks, condition number
     "definition31",
     "assumption32",
     "definition33",
     "definition33_networks",
+    # section 4: theorems 4.1 and 4.2
     "theorem41_hypothesis",
     "theorem41_activations",
-    # section 5: claim 5.3, definition 5.1, 5.4 to 5.6, theorem 5.7, lemmas 5.8 and 5.9, algorithm 1
+    # section 5.1: nearly orthonormal bases
     "definition51",
     "remark52",
     "claim53",
     "claim53_readings",
     "claim53_start",
-)
-
-#: symbol, name in the code, shape, meaning
-GLOSSARY: list[tuple[str, str, str, str]] = []
+    # section 5.2: importance sampling
     "lemma58",
     "lemma58_potential",
     "lemma58_rounds",
@@ -34,6 +32,18 @@ GLOSSARY: list[tuple[str, str, str, str]] = []
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    # section 3, claim 5.3
+    (r"$W, a$", "W, a", "(m, d), (m,)", "weights of the neurons, free; signs of the output layer, fixed in {-1, 1}"),
+    (r"$f(W,x)$", "al.orthonormal_basis.network_values", "(n,)", "output, m^(-1/2) times the sum of a_r phi(w_r . x)"),
+    (r"$\phi^{(C)}$", "al.orthonormal_basis.derivative_supremum", "scalar", "C-th derivative of the activation; its supremum"),
+    (r"$C$", "al.orthonormal_basis.taylor_order", "integer", "10 d + log(1/eps0) / log d, rounded up"),
+    (r"$K$", "al.orthonormal_basis.condition_number", "scalar", "condition number: largest f(x)^2 / E f^2 (definition 3.3)"),
+    (r"$\tilde d$", "D", "integer", "number of basis functions; printed as at most 10 d + log(1/eps0) / log d"),
+    (r"$v_i$", "V", "(n, D)", "basis functions at the n points of the support, one a column"),
+    (r"$\rho$", "al.orthonormal_basis.correlation", "scalar", "largest inner product of two basis functions (definition 5.1)"),
+    (r"$\alpha(h)$", "alpha", "(D,)", "coefficients of h in the basis"),
+    (r"$\varepsilon_0$", "eps0", "scalar", "accuracy of the basis"),
+    (r"$N$", "al.orthonormal_basis.forms_dimension", "integer", "dimension of the forms of degree p in d variables"),
     # lemmas 5.8 and 5.9
     (r"$B, l, u$", "State(B, lower, upper)", "(D, D), scalars", "state of randomized BSS: a matrix between two barriers"),
     (r"$Q$", "al.sparsifier.barrier_matrix", "(D, D)", "(u I - B)^-1 + (B - l I)^-1"),
@@ -48,4 +58,3 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$A^*A$", "B / m", "(D, D)", "sum of u_i v(x_i) v(x_i)'"),
     (r"$K_{D'}$", "K", "scalar", "alpha-condition number: largest p |v|^2 / D' (rho = 0)"),
 ]
-GLOSSARY: list[tuple[str, str, str, str]] = []
