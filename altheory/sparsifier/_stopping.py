@@ -86,7 +86,7 @@ def _watched(n: Any, tau: Any, steps: Any, largest: int) -> tuple[Any, Any]:
     j = torch.arange(1, 5 * check_integer("largest", largest) + 1, dtype=torch.float64)
     quiet = torch.cumprod(1 - tau[..., None] + 0 * j, -1)  # after j steps
     before = quiet / (1 - tau)[..., None]
-    late = (j > 3 * n[..., None]) & (j <= steps[..., None])
+    late = (j > 3 * n[..., None] + 0.5) & (j < steps[..., None] + 0.5)
     error = 1 / (3 * n) + torch.where(late, before / (j * j), 0 * before).sum(-1)
-    silent = torch.where(j == steps[..., None], quiet, 0 * quiet).sum(-1)
+    silent = torch.where((j - steps[..., None]).abs() < 0.5, quiet, 0 * quiet).sum(-1)
     return error, silent

@@ -137,7 +137,7 @@ def theorem41(
     h=D.real("n", "r"),
     f=D.real("r"),
     g=D.real("r"),
-    dims={"n": (1, 3), "r": (1, 2)},
+    dims={"n": (1, 2), "r": (1, 1)},
     mutants={"one percent farther": dict(share=1.01), "half the total variation": dict(told=0.5)},
 )
 def le_cam(P: Tensor, Q: Tensor, h: Tensor, f: Tensor, g: Tensor, *, share: float = 1.0, told: float = 1.0) -> Relation:

@@ -17,6 +17,7 @@ from proofs_check.papers.sample_complexity._settings_theorems import (
     functions,
     masses,
     numbers,
+    positive_amounts,
 )
 from proofs_check.relations import Relation
 
@@ -174,7 +175,7 @@ def ten_ninths(
     p=masses(),
     q=masses(),
     y=numbers(),
-    variance=amounts(),
+    variance=positive_amounts(),
     total=D.interval(0.75, 1.25),
     dims=SMALL,
     mutants={"0.65 for 1": dict(constant=0.65), "0.6 for 1": dict(constant=0.6)},
