@@ -11,6 +11,9 @@ ORDER: tuple[str, ...] = (
     "theorem41_linear",
     "theorem41_rewriting",
     "more_labels",
+    "theorem42",
+    "definition54",
+    "definition55",
     "theorem57",
     "theorem57_conditional",
     # section 5: claim 5.3, definition 5.1, 5.4 to 5.6, theorem 5.7, lemmas 5.8 and 5.9, algorithm 1
