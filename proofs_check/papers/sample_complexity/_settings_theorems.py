@@ -39,6 +39,11 @@ def _normalised(first: Tensor, second: Tensor) -> Tensor:
     return weights / weights.sum(-1)[..., None]
 
 
+def _bounded(size: str) -> Domain:
+    """Positive numbers that do not make moment matrices singular in float64."""
+    return D.spectrum(size, lo=2.0**-10, hi=1)
+
+
 def functions() -> Domain:
     """The values V of D independent functions on D + m points, (D + m, D)."""
     return D.derived(_with_identity, D.real("m", "D"), text="D independent functions on D + m points")
@@ -46,7 +51,7 @@ def functions() -> Domain:
 
 def masses() -> Domain:
     """Positive masses of sum 1 on the D + m points."""
-    return D.derived(_normalised, D.positive("D"), D.positive("m"), text="positive masses on the points")
+    return D.derived(_normalised, _bounded("D"), _bounded("m"), text="positive masses on the points, none 1024 times another")
 
 
 def numbers() -> Domain:
@@ -61,7 +66,7 @@ def amounts() -> Domain:
 
 def positive_amounts() -> Domain:
     """Positive numbers at the D + m points."""
-    return D.derived(_joined, D.positive("D"), D.positive("m"), text="positive numbers at the points")
+    return D.derived(_joined, _bounded("D"), _bounded("m"), text="numbers from 1/1024 to 1 at the points")
 
 
 def transposed(x: Tensor) -> Tensor:

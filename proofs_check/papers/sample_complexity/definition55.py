@@ -85,7 +85,7 @@ def for_all(M: Tensor, alpha: Tensor, *, low: float = 1.0, high: float = 1.0) ->
     source=f"own lower bound for {DEFINITION}",
     V=functions(),
     u=positive_amounts(),
-    dims={"D": (1, 3), "m": (1, 2)},
+    dims={"D": (1, 3), "m": (1, 1)},
     mutants={"1.52 D / eps": dict(share=1.0133), "one round fewer": dict(fewer=1)},
 )
 def labels(V: Tensor, u: Tensor, *, share: float = 1.0, fewer: int = 0) -> Relation:
@@ -118,9 +118,9 @@ def labels(V: Tensor, u: Tensor, *, share: float = 1.0, fewer: int = 0) -> Relat
     V=functions(),
     p=masses(),
     q=masses(),
-    total=D.interval(0.5, 1.25),
+    total=D.interval(0.375, 1.25),
     dims={"D": (1, 2), "m": (1, 1)},
-    mutants={"0.76 for 3/4": dict(low=0.76), "0.8 for 3/4": dict(low=0.8)},
+    mutants={"0.83 for 3/4": dict(low=0.83), "0.9 for 3/4": dict(low=0.9)},
 )
 def necessary(V: Tensor, p: Tensor, q: Tensor, total: Tensor, *, low: float = 0.75) -> Relation:
     r"""$\frac34P(good)\,I \preceq E\sum\beta_i\;G$. So $P(good) \ge 0.9$ and $\sum\beta \le \frac54$ make
@@ -148,7 +148,10 @@ def necessary(V: Tensor, p: Tensor, q: Tensor, total: Tensor, *, low: float = 0.
     second=D.psd("D"),
     share=D.interval(0, 1),
     dims={"D": (1, 3)},
-    mutants={"the mean of the smallest, one percent more": dict(low=1.01), "the mean of the largest, one percent less": dict(high=0.99)},
+    mutants={
+        "the mean of the smallest, one percent more": dict(low=1.01),
+        "the mean of the largest, one percent less": dict(high=0.99),
+    },
 )
 def condition(first: Tensor, second: Tensor, share: Tensor, *, low: float = 1.0, high: float = 1.0) -> Relation:
     r"""For two outcomes of $A^*A$ with mean $\bar M$: $\min\lambda_{\min} \le \lambda_{\min}(\bar M)$ and $\lambda_{\max}(\bar M) \le \max\lambda_{\max}$. As

@@ -28,7 +28,7 @@ from proofs_check.relations import Rate, Relation
 MORE = f"{SOURCE}, section 4: 'increasing the number of labeled samples further would not improve the prediction accuracy'"
 NOT_ALWAYS = f"{SOURCE}, section 1: 'more labels in a dataset do not necessarily improve the prediction result'"
 WHATEVER = f"{SOURCE}, abstract: 'the minimum number of labeled data ... does not depend on the data distribution'"
-SMALL = {"D": (1, 2), "m": (1, 2)}
+SMALL = {"D": (1, 2), "m": (1, 1)}
 COUNTS = (60, 120, 240, 480, 960)
 
 
@@ -89,9 +89,7 @@ def monotone(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: float
     Tight at: no further label.
     """
     added = torch.cat([more, 0 * copies[..., more.shape[-1] :]], -1)
-    return leq(
-        share * _error(V, copies + added, p), _error(V, copies, p), names=["error with more labels", "error with fewer"]
-    )
+    return leq(share * _error(V, copies + added, p), _error(V, copies, p), names=["error with more labels", "error with fewer"])
 
 
 @claim(
@@ -106,9 +104,7 @@ def monotone(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: float
     dims=SMALL,
     mutants={"one percent off": dict(share=1.01), "one label with an error": dict(error=0.01)},
 )
-def noise_free(
-    V: Tensor, copies: Tensor, c: Tensor, probe: Tensor, *, share: float = 1.0, error: float = 0.0
-) -> Relation:
+def noise_free(V: Tensor, copies: Tensor, c: Tensor, probe: Tensor, *, share: float = 1.0, error: float = 0.0) -> Relation:
     r"""If y = f(x) with f in the linear class, weighted regression on any labelled points that span the class gives f, whatever their
     number and weights: for every probe b, $b\cdot\tilde c = b\cdot c$.
     """

@@ -34,7 +34,10 @@ def best_network(u: Tensor) -> Tensor:
     title="Four points on which every direction is a minimiser",
     source=f"own counterexample to {THEOREM}",
     w=D.real(1, 2),
-    mutants={"the least loss one percent higher": dict(least=1.01), "a curvature of 3/8, less one percent": dict(curvature=0.99)},
+    mutants={
+        "the least loss one percent higher": dict(least=1.01),
+        "a curvature of 3/8, less one percent": dict(curvature=0.99),
+    },
 )
 def minimisers(w: Tensor, *, least: float = 1.0, curvature: float = 1.0) -> Relation:
     r"""Let $\phi(t) = t^2$, $m = 1$, $a = +1$, x uniform on $e_1, e_2, (e_1\pm e_2)/\sqrt2$ and $y = 1$. Then
@@ -125,7 +128,9 @@ def theorem41(
     missing (theorem41.linear). For randomised outputs take the mean of the two errors.
     """
     apart = ((best_network(u) - best_network(v)) ** 2).mean(-1)
-    return leq(apart / 4, slack * eps0 + share * eps * load / 3, names=["|f_u - f_v|^2 / 4", "eps_0 + eps (1 + rho D) E|y - f|^2"])
+    return leq(
+        apart / 4, slack * eps0 + share * eps * load / 3, names=["|f_u - f_v|^2 / 4", "eps_0 + eps (1 + rho D) E|y - f|^2"]
+    )
 
 
 @claim(

@@ -88,7 +88,7 @@ def linear(
     reading="for a linear class, samples drawn from D itself",
     V=functions(),
     p=masses(),
-    dims={"D": (1, 3), "m": (1, 2)},
+    dims={"D": (1, 3), "m": (1, 1)},
     mutants={"one percent less": dict(share=0.99), "the dimension for K": dict(dimension=True)},
 )
 def unlabelled(V: Tensor, p: Tensor, *, share: float = 1.0, dimension: bool = False) -> Relation:
@@ -111,7 +111,7 @@ def unlabelled(V: Tensor, p: Tensor, *, share: float = 1.0, dimension: bool = Fa
     V=functions(),
     p=masses(),
     q=masses(),
-    dims={"D": (1, 3), "m": (1, 2)},
+    dims={"D": (1, 3), "m": (1, 1)},
     mutants={"a tenth of K": dict(share=0.1), "half of K": dict(share=0.5)},
 )
 def labelled(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relation:
@@ -139,7 +139,7 @@ def labelled(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relation
     amends="sample_complexity.section33.labelled",
     V=functions(),
     p=masses(),
-    dims={"D": (1, 3), "m": (1, 2)},
+    dims={"D": (1, 3), "m": (1, 1)},
     mutants={"one percent less": dict(share=0.99), "the condition number for D": dict(condition=True)},
 )
 def dimension(V: Tensor, p: Tensor, *, share: float = 1.0, condition: bool = False) -> Relation:

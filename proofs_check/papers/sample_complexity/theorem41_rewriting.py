@@ -26,7 +26,7 @@ from proofs_check.relations import Relation
 REWRITING = f"{SOURCE}, section 4, after Theorem 4.1: 'equivalently rewrite the bound'"
 #: one point e1, and the weight of the one neuron at it
 POINT = torch.tensor([[1.0]], dtype=torch.float64)
-SMALL = {"D": (1, 2), "m": (1, 2)}
+SMALL = {"D": (1, 2), "m": (1, 1)}
 
 
 def _best(V: Tensor, p: Tensor, y: Tensor) -> Tensor:
@@ -80,9 +80,7 @@ def rewriting(w: Tensor, y: Tensor, eps0: Tensor, *, slack: float = 1.0, share: 
     dims={"n": (1, 2)},
     mutants={"one percent less": dict(share=0.99), "0.98 for 1 before the square root": dict(move=0.98)},
 )
-def sharp(
-    y: Tensor, best: Tensor, output: Tensor, p: Tensor, *, share: float = 1.0, move: float = 1.0
-) -> Relation:
+def sharp(y: Tensor, best: Tensor, output: Tensor, p: Tensor, *, share: float = 1.0, move: float = 1.0) -> Relation:
     r"""If $\|\hat f-f\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f|^2$, then
     $E|y-\hat f|^2 \le \left(\sqrt{E|y-f|^2}+\sqrt{\varepsilon_0+\varepsilon\,E|y-f|^2}\right)^2$, which is $(1+\sqrt\varepsilon)^2E|y-f|^2$ for
     $\varepsilon_0 = 0$.
@@ -110,11 +108,12 @@ def sharp(
     y=numbers(),
     c=D.real("D"),
     dims=SMALL,
-    mutants={"the distance counted one percent more": dict(share=1.01), "the risk of the best one percent less": dict(least=0.99)},
+    mutants={
+        "the distance counted one percent more": dict(share=1.01),
+        "the risk of the best one percent less": dict(least=0.99),
+    },
 )
-def linear(
-    V: Tensor, p: Tensor, y: Tensor, c: Tensor, *, share: float = 1.0, least: float = 1.0
-) -> Relation:
+def linear(V: Tensor, p: Tensor, y: Tensor, c: Tensor, *, share: float = 1.0, least: float = 1.0) -> Relation:
     r"""In a linear class with best function f, every $\hat f$ has $E|y-\hat f|^2 = E|y-f|^2+\|\hat f-f\|_D^2$; so
     $\|\hat f-f\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde d)E|y-f|^2$ and
     $E|y-\hat f|^2 \le \varepsilon_0+(1+\varepsilon(1+\rho\tilde d))E|y-f|^2$ say the same.
@@ -193,9 +192,7 @@ def convex(y: Tensor, w: Tensor, *, share: float = 1.0, sign: float = -1.0) -> R
     eps0=D.interval(0, EPS0[1]),
     mutants={"without eps_0": dict(slack=0.0), "half of eps": dict(share=0.5)},
 )
-def converse(
-    u: Tensor, v: Tensor, eps: Tensor, eps0: Tensor, *, slack: float = 1.0, share: float = 1.0
-) -> Relation:
+def converse(u: Tensor, v: Tensor, eps: Tensor, eps0: Tensor, *, slack: float = 1.0, share: float = 1.0) -> Relation:
     r"""If $E|y-f(\hat W)|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f(W^*)|^2$, then
     $\|f(\hat W)-f(W^*)\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f(W^*)|^2$. Here both are minimisers of the risk, which is 1/3, on the four points
     of theorem41.minimisers.

@@ -105,6 +105,9 @@ def sine_bayes(seed: Tensor, *, low: float = 0.4, high: float = 0.5, at: int = -
     """
     found = _errors(seed)
     figure = Figure(
-        "Error of the best output after six labels", "log2 of the number of frequencies", "E|f - f_r|^2", [Series("", BITS, found)]
+        "Error of the best output after six labels",
+        "log2 of the number of frequencies",
+        "E|f - f_r|^2",
+        [Series("", BITS, found)],
     )
     return measurement(found[:, at], expect=(low, high), show=[figure])

