@@ -1,8 +1,8 @@
 r"""Where the theorems on weighted regression are attacked: a linear space on a few points.
 
-D independent functions on n = D + m points can be written in the basis that is dual to D of the points, so that their values there
-are the identity. That costs no generality (nothing below depends on the basis, once G = E vv' takes the place of the identity),
-and no member of the domain is dependent.
+D independent functions on n = D + m points can be written in the basis that is dual to D of the points, so that their values
+there are the identity. That costs no generality (nothing below depends on the basis, once G = E vv' takes the place of the
+identity), and no member of the domain is dependent.
 """
 
 from __future__ import annotations

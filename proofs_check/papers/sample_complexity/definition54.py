@@ -70,8 +70,8 @@ def definition54(V: Tensor, p: Tensor, q: Tensor, alpha: Tensor, *, share: float
     mutants={"one percent more": dict(share=1.01), "a basis that is not orthonormal": dict(orthonormal=False)},
 )
 def display(V: Tensor, p: Tensor, q: Tensor, alpha: Tensor, *, share: float = 1.0, orthonormal: bool = True) -> Relation:
-    r"""If the basis is orthonormal under D and D' covers the support, then $E_{D'}\left[\frac{D(x)}{D'(x)}\frac{|h(x)|^2}{\|\alpha(h)\|^2}\right] = 1$
-    for every h.
+    r"""If the basis is orthonormal under D and D' covers the support, then
+    $E_{D'}\left[\frac{D(x)}{D'(x)}\frac{|h(x)|^2}{\|\alpha(h)\|^2}\right] = 1$ for every h.
     """
     basis = ob.orthonormal_basis(V, p) if orthonormal else V
     found = ob.mean_ratio(basis, p, q, alpha)
@@ -117,7 +117,8 @@ def display_nearly(V: Tensor, p: Tensor, q: Tensor, alpha: Tensor, *, fewer: int
     mutants={"one percent less": dict(share=0.99), "half a percent less": dict(share=0.995)},
 )
 def supremum_outside(V: Tensor, p: Tensor, q: Tensor, alpha: Tensor, *, share: float = 1.0) -> Relation:
-    r"""$E_{D'}\left[\frac{D}{D'}|h|^2\right] \le \lambda_{\max}(G)\,|\alpha(h)|^2$ for every h, and $\lambda_{\max}(G) = 1$ for an orthonormal basis.
+    r"""$E_{D'}\left[\frac{D}{D'}|h|^2\right] \le \lambda_{\max}(G)\,|\alpha(h)|^2$ for every h, and $\lambda_{\max}(G) = 1$
+    for an orthonormal basis.
 
     Tight at: $\alpha$ the first eigenvector.
     """
@@ -166,7 +167,9 @@ def supremum_inside(V: Tensor, p: Tensor, q: Tensor, *, bound: float = 1.0) -> R
     mutants={"one percent more": dict(share=1.01), "1 for the trace": dict(one=True)},
 )
 def supremum_inside_sharp(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0, one: bool = False) -> Relation:
-    r"""$E_{D'}\left[\frac{D(x)}{D'(x)}\sup_h\frac{|h(x)|^2}{\|\alpha(h)\|^2}\right] = \mathrm{tr}\,G$, which is D for functions of norm 1."""
+    r"""$E_{D'}\left[\frac{D(x)}{D'(x)}\sup_h\frac{|h(x)|^2}{\|\alpha(h)\|^2}\right] = \mathrm{tr}\,G$, which is D for
+    functions of norm 1.
+    """
     found = ob.mean_of_supremum(V, p, q)
     return eq(found, 1 + 0 * found if one else share * trace(ob.gram(V, p)), names=["mean of the supremum", "tr G"])
 
@@ -204,8 +207,8 @@ def at_least_D(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relati
     mutants={"one percent more": dict(share=1.01), "p for the leverage": dict(itself=True)},
 )
 def leverage(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0, itself: bool = False) -> Relation:
-    r"""$K_{\alpha,q} = \mathrm{tr}\,G\cdot\max_i\frac{q^*_i}{q_i}$ with $q^* = p|v|^2/\mathrm{tr}\,G$. Since $\max_iq^*_i/q_i \ge 1$, with equality
-    only for $q = q^*$, K has its least value, $\mathrm{tr}\,G$, at the leverage law and nowhere else.
+    r"""$K_{\alpha,q} = \mathrm{tr}\,G\cdot\max_i\frac{q^*_i}{q_i}$ with $q^* = p|v|^2/\mathrm{tr}\,G$. Since $\max_iq^*_i/q_i
+    \ge 1$, with equality only for $q = q^*$, K has its least value, $\mathrm{tr}\,G$, at the leverage law and nowhere else.
     """
     best = p if itself else ob.leverage_distribution(V, p)
     return eq(
@@ -228,13 +231,13 @@ def leverage(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0, itself: boo
     mutants={"one percent less": dict(share=0.99), "K_alpha itself": dict(plain=True)},
 )
 def basis_free(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0, plain: bool = False) -> Relation:
-    r"""With $\|h\|_D^2$ in the place of $|\alpha(h)|^2$ no choice of basis matters, and
-    $\max_i\frac{p_i}{q_i}v_i^\top G^{-1}v_i \le \frac{K_{\alpha,q}}{\lambda_{\min}(G)}$.
+    r"""With $\|h\|_D^2$ in the place of $|\alpha(h)|^2$ no choice of basis matters, and $\max_i\frac{p_i}{q_i}v_i^\top
+    G^{-1}v_i \le \frac{K_{\alpha,q}}{\lambda_{\min}(G)}$.
 
     Tight at: $G$ a multiple of the identity; otherwise where the best point lies in the last eigenvector.
 
-    Notes: for a basis with $\rho(D-1) \ge 1$, $\lambda_{\min}(G)$ may be 0, the coefficients are not unique, and $K_\alpha$ is a number of the
-    basis only.
+    Notes: for a basis with $\rho(D-1) \ge 1$, $\lambda_{\min}(G)$ may be 0, the coefficients are not unique, and $K_\alpha$
+    is a number of the basis only.
     """
     G = moments(V, p)
     lowest = torch.linalg.eigvalsh(G)[..., 0]

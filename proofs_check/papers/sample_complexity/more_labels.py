@@ -52,17 +52,17 @@ def _error(V: Tensor, copies: Tensor, p: Tensor) -> Tensor:
     mutants={"not by more than one percent": dict(share=0.99), "not by half": dict(share=0.5)},
 )
 def more_labels(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Plain regression on a linear class with independent noise of variance 1: labelling every point $c+c'$ times leaves an error of at
-    least that of labelling it c times, however large c is.
+    r"""Plain regression on a linear class with independent noise of variance 1: labelling every point $c+c'$ times leaves an
+    error of at least that of labelling it c times, however large c is.
 
-    In the paper: "the upper bound of required labeled data and increasing the number of labeled samples further would not improve the
-    prediction accuracy of a neural network".
+    In the paper: "the upper bound of required labeled data and increasing the number of labeled samples further would not
+    improve the prediction accuracy of a neural network".
 
     Counterexample: constants on any points, $c = c' = 1$: the error is halved.
 
-    Notes: an upper bound on what suffices for the accuracy $\varepsilon$ says nothing of more labels. The error of k labels is of order
-    $D/k$ for every k (more_labels.rate). What the introduction says, that more labels do not necessarily improve, is true
-    (more_labels.noise_free).
+    Notes: an upper bound on what suffices for the accuracy $\varepsilon$ says nothing of more labels. The error of k labels
+    is of order $D/k$ for every k (more_labels.rate). What the introduction says, that more labels do not necessarily improve,
+    is true (more_labels.noise_free).
     """
     ones = 1 + 0 * p
     few = _error(V, ones * copies[..., None], p)
@@ -83,8 +83,8 @@ def more_labels(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: fl
     mutants={"less than 99 percent": dict(share=1.01), "less than 99.9 percent": dict(share=1.001)},
 )
 def monotone(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: float = 1.0) -> Relation:
-    r"""With independent noise of variance 1, further labels do not increase the error $\mathrm{tr}\,G(\sum_jv_jv_j^\top)^{-1}$ of
-    plain regression on a linear class.
+    r"""With independent noise of variance 1, further labels do not increase the error
+    $\mathrm{tr}\,G(\sum_jv_jv_j^\top)^{-1}$ of plain regression on a linear class.
 
     Tight at: no further label.
     """
@@ -105,8 +105,8 @@ def monotone(V: Tensor, p: Tensor, copies: Tensor, more: Tensor, *, share: float
     mutants={"one percent off": dict(share=1.01), "one label with an error": dict(error=0.01)},
 )
 def noise_free(V: Tensor, copies: Tensor, c: Tensor, probe: Tensor, *, share: float = 1.0, error: float = 0.0) -> Relation:
-    r"""If y = f(x) with f in the linear class, weighted regression on any labelled points that span the class gives f, whatever their
-    number and weights: for every probe b, $b\cdot\tilde c = b\cdot c$.
+    r"""If y = f(x) with f in the linear class, weighted regression on any labelled points that span the class gives f,
+    whatever their number and weights: for every probe b, $b\cdot\tilde c = b\cdot c$.
     """
     labels = apply(V, c)
     labels = torch.cat([labels[..., :1] + error, labels[..., 1:]], -1)
@@ -146,8 +146,8 @@ def _errors(seed: Tensor) -> Tensor:
     mutants={"rate -0.75": dict(exponent=-0.75), "no improvement": dict(exponent=0.0)},
 )
 def rate_(seed: Tensor, *, exponent: float = -1.0) -> Rate:
-    r"""Weighted regression on k points drawn by leverage, with noise of variance 1, has an error that falls as 1/k (D = 5, k from 60 to
-    960).
+    r"""Weighted regression on k points drawn by leverage, with noise of variance 1, has an error that falls as 1/k (D = 5, k
+    from 60 to 960).
 
     Notes: to first order it is $D/k$.
     """
@@ -166,9 +166,9 @@ def rate_(seed: Tensor, *, exponent: float = -1.0) -> Rate:
     mutants={"one percent more": dict(share=1.01), "equal noise": dict(equal=True)},
 )
 def minimax(V: Tensor, p: Tensor, design: Tensor, *, share: float = 1.0, equal: bool = False) -> Relation:
-    r"""Let the noise at $x_i$ have the variance $\sigma_i^2 = s^2\ell_i/D$, $\ell_i = v_i^\top G^{-1}v_i$, so that $E\sigma^2 = s^2$. Every design
-    $\xi$, with the best weights, has $\mathrm{tr}\,G\left(\sum_i\xi_iv_iv_i^\top/\sigma_i^2\right)^{-1} \ge D\,s^2$: with k labels an error of
-    $D\,s^2/k$, for every distribution of rank D.
+    r"""Let the noise at $x_i$ have the variance $\sigma_i^2 = s^2\ell_i/D$, $\ell_i = v_i^\top G^{-1}v_i$, so that $E\sigma^2
+    = s^2$. Every design $\xi$, with the best weights, has $\mathrm{tr}\,G\left(\sum_i\xi_iv_iv_i^\top/\sigma_i^2\right)^{-1}
+    \ge D\,s^2$: with k labels an error of $D\,s^2/k$, for every distribution of rank D.
 
     Proof: $\mathrm{tr}\,G^{-1}\sum_i\xi_iv_iv_i^\top/\sigma_i^2 = D/s^2$, and $\mathrm{tr}\,A^{-1} \ge D^2/\mathrm{tr}\,A$.
 
@@ -197,13 +197,13 @@ def minimax(V: Tensor, p: Tensor, design: Tensor, *, share: float = 1.0, equal: 
     mutants={"one percent less": dict(share=0.99), "draws from D itself": dict(itself=True)},
 )
 def leverage(V: Tensor, p: Tensor, squares: Tensor, *, share: float = 1.0, itself: bool = False) -> Relation:
-    r"""Let $e_i = E|y-f|^2$ at $x_i$, noise and bias together, and $s^2 = \sum p_ie_i$. Drawn by leverage, $q = p\,\ell/D$, the first
-    order of k times the error is $E_q\left[(p/q)^2e\,\ell\right] \le D\,s^2$, whatever p, v and e are.
+    r"""Let $e_i = E|y-f|^2$ at $x_i$, noise and bias together, and $s^2 = \sum p_ie_i$. Drawn by leverage, $q = p\,\ell/D$,
+    the first order of k times the error is $E_q\left[(p/q)^2e\,\ell\right] \le D\,s^2$, whatever p, v and e are.
 
     Tight at: every distribution and noise, unless a point has no leverage: what happens there does not matter.
 
-    Notes: with more_labels.minimax: in the worst case of the noise the number of labels depends on the distribution through the
-    dimension only. That D may itself depend on the distribution (it is the rank on the support) is another matter.
+    Notes: with more_labels.minimax: in the worst case of the noise the number of labels depends on the distribution through
+    the dimension only. That D may itself depend on the distribution (it is the rank on the support) is another matter.
     """
     scores = p * peaks(V, p)
     law = p if itself else scores / scores.sum(-1)[..., None]
@@ -230,11 +230,12 @@ def equal_noise(V: Tensor, p: Tensor, design: Tensor, *, share: float = 1.0) -> 
 
     In the paper: "the minimum number of labeled data a neural net needs does not depend on the data distribution".
 
-    Counterexample: the function (1, 2) on two points of mass 1/2, labels at the second with $\xi = \frac34$: $G = \frac52$, $\sum\xi v^2 = \frac{13}4$, so
-    $\frac{10}{13} < 1$.
+    Counterexample: the function (1, 2) on two points of mass 1/2, labels at the second with $\xi = \frac34$: $G = \frac52$,
+    $\sum\xi v^2 = \frac{13}4$, so $\frac{10}{13} < 1$.
 
-    Notes: where the noise is equal, labels are best spent where functions are large, and the distribution decides how much that
-    gains. `al.sparsifier.a_optimal` computes it for a given V. In the paper's setting the noise is arbitrary (more_labels.minimax).
+    Notes: where the noise is equal, labels are best spent where functions are large, and the distribution decides how much
+    that gains. `al.sparsifier.a_optimal` computes it for a given V. In the paper's setting the noise is arbitrary
+    (more_labels.minimax).
     """
     return leq(
         share * V.shape[-1] + 0 * p[..., 0],

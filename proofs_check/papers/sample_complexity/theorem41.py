@@ -1,5 +1,6 @@
-r"""Theorem 4.1: labels of order d_tilde / eps for a network. Counterexamples with a square and with powers; `theorem41_sine` has
-a third, `theorem41_linear` what is true."""
+r"""Theorem 4.1: labels of order d_tilde / eps for a network. Counterexamples with a square and with powers; `theorem41_sine`
+has a third, `theorem41_linear` what is true.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +61,8 @@ def minimisers(w: Tensor, *, least: float = 1.0, curvature: float = 1.0) -> Rela
     mutants={"2.64 for 8/3": dict(K=2.64), "2 for 8/3": dict(K=2.0)},
 )
 def peaks(w: Tensor, *, K: float | None = None) -> Relation:
-    r"""On the four points of theorem41.minimisers, $\max_xf(w,x)^2 \le \frac83\,E f(w,x)^2$ for every w: the condition number is
-    8/3.
+    r"""On the four points of theorem41.minimisers, $\max_xf(w,x)^2 \le \frac83\,E f(w,x)^2$ for every w: the condition number
+    is 8/3.
 
     Tight at: $w = e_1$.
     """
@@ -109,22 +110,21 @@ def one_output(h: Tensor, u: Tensor, *, share: float = 1.0) -> Relation:
 def theorem41(
     u: Tensor, v: Tensor, eps: Tensor, eps0: Tensor, load: Tensor, *, share: float = 1.0, slack: float = 1.0
 ) -> Relation:
-    r"""There is an algorithm whose output $\hat f$ has
-    $E\,\|\hat f-f(W^*)\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde d)\,E|y-f(W^*,x)|^2$ for the minimisers $W^*$ of the
-    risk. On the four points of theorem41.minimisers, where labels say nothing about the direction of $W^*$: for the minimisers
-    $f_u, f_v$ in any two directions, $\frac14\|f_u-f_v\|_D^2$, which every output misses one of them by, is at most the right
-    side.
+    r"""There is an algorithm whose output $\hat f$ has $E\,\|\hat f-f(W^*)\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde
+    d)\,E|y-f(W^*,x)|^2$ for the minimisers $W^*$ of the risk. On the four points of theorem41.minimisers, where labels say
+    nothing about the direction of $W^*$: for the minimisers $f_u, f_v$ in any two directions, $\frac14\|f_u-f_v\|_D^2$, which
+    every output misses one of them by, is at most the right side.
 
-    In the paper: "Let $W^*$ minimizes $E|f(W,x)-y|^2$"; $\tilde d \le (10d+\log(1/\varepsilon_0)/\log d)$, whose exponent may be
-    lost in our copy; $\rho$ may be as small as one likes, so that $1 \le 1+\rho\tilde d \le 2$ (the argument load).
+    In the paper: "Let $W^*$ minimizes $E|f(W,x)-y|^2$"; $\tilde d \le (10d+\log(1/\varepsilon_0)/\log d)$, whose exponent may
+    be lost in our copy; $\rho$ may be as small as one likes, so that $1 \le 1+\rho\tilde d \le 2$ (the argument load).
 
     Repairs: the range of $\rho$ is printed as (1, 1/10).
 
-    Counterexample: $u = e_1$, $v = e_2$, $\varepsilon = 1/10$, $\varepsilon_0 = 1/100$, $\rho\tilde d = 2$: the left side is 2/9, the right
-    one $\frac1{100}+\frac1{10}\cdot3\cdot\frac13 = \frac{11}{100}$. It stays so at $\rho\tilde d \le 1$.
+    Counterexample: $u = e_1$, $v = e_2$, $\varepsilon = 1/10$, $\varepsilon_0 = 1/100$, $\rho\tilde d = 2$: the left side is
+    2/9, the right one $\frac1{100}+\frac1{10}\cdot3\cdot\frac13 = \frac{11}{100}$. It stays so at $\rho\tilde d \le 1$.
 
-    Notes: the proof of recovery (theorem 5.7) uses $E[(y-f)h] = 0$ for all h of the class, which a linear space gives and the set
-    of networks does not. That the minimiser is not unique is not to blame (theorem41.untied); a linear class is what is
+    Notes: the proof of recovery (theorem 5.7) uses $E[(y-f)h] = 0$ for all h of the class, which a linear space gives and the
+    set of networks does not. That the minimiser is not unique is not to blame (theorem41.untied); a linear class is what is
     missing (theorem41.linear). For randomised outputs take the mean of the two errors.
     """
     apart = ((best_network(u) - best_network(v)) ** 2).mean(-1)
@@ -222,15 +222,15 @@ def untied(
     slack: float = 1.0,
 ) -> Relation:
     r"""On the four points of theorem41.minimisers let the label at $e_1$ be $1\pm\eta$, and $1+\eta$ with probability
-    $(1+s\delta)/2$, where s is 1 or -1 and $\delta = c/\sqrt k$; the others are 1. Then the minimiser is unique for each s, k labels
-    tell the signs apart with total variation at most c, and an output of Theorem 4.1 has to satisfy
+    $(1+s\delta)/2$, where s is 1 or -1 and $\delta = c/\sqrt k$; the others are 1. Then the minimiser is unique for each s, k
+    labels tell the signs apart with total variation at most c, and an output of Theorem 4.1 has to satisfy
     $\frac{1-c}{4}\,\|f_+-f_-\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde d)\,\max_sE|y-f_s|^2$.
 
-    Counterexample: $k = 1$, $c = 2^{-10}$, $\eta = 2^{-10}$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$: 0.222 against 0.0013. The left side
-    hardly depends on k.
+    Counterexample: $k = 1$, $c = 2^{-10}$, $\eta = 2^{-10}$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$:
+    0.222 against 0.0013. The left side hardly depends on k.
 
-    Proof: with $m = \eta\delta$ the risk is $\frac14(\frac32t^2-4t-2smw_1^2)$ up to a constant, $t = |w|^2$: for $s = 1$ it wants
-    $w_2 = 0$, $t = (4+2m)/3$, for $s = -1$ $w_1 = 0$, $t = 4/3$. So $f_\pm$ are as far apart as before. Then
+    Proof: with $m = \eta\delta$ the risk is $\frac14(\frac32t^2-4t-2smw_1^2)$ up to a constant, $t = |w|^2$: for $s = 1$ it
+    wants $w_2 = 0$, $t = (4+2m)/3$, for $s = -1$ $w_1 = 0$, $t = 4/3$. So $f_\pm$ are as far apart as before. Then
     theorem41.coins and theorem41.le_cam.
 
     Notes: adaptive queries do not help, as only labels at $e_1$ depend on s, and there are at most k of them.
@@ -264,18 +264,18 @@ def untied(
     mutants={"half of eps_0": dict(slack=0.5), "functions of norm 1 only": dict(size=D.interval(0, 1))},
 )
 def forms(d: Tensor, eps: Tensor, eps0: Tensor, constant: Tensor, size: Tensor, *, slack: float = 1.0) -> Relation:
-    r"""Let $\phi(t) = t^p$ with $p = 10d-1 < C$, so that $\phi^{(C)} = 0$, and m at least twice $N = \binom{d+p-1}p$ with as many
-    signs + as -: the class is the linear space of the forms of degree p, of dimension N. If $k = c\,\tilde d/\varepsilon$ labels are
-    fewer than N, two targets $\pm f$ of the class, $E f^2$ of any size, have the label 0 at every labelled point and no noise;
-    every output misses one of them by $E f^2$, while Theorem 4.1 allows $\varepsilon_0$.
+    r"""Let $\phi(t) = t^p$ with $p = 10d-1 < C$, so that $\phi^{(C)} = 0$, and m at least twice $N = \binom{d+p-1}p$ with as
+    many signs + as -: the class is the linear space of the forms of degree p, of dimension N. If $k = c\,\tilde
+    d/\varepsilon$ labels are fewer than N, two targets $\pm f$ of the class, $E f^2$ of any size, have the label 0 at every
+    labelled point and no noise; every output misses one of them by $E f^2$, while Theorem 4.1 allows $\varepsilon_0$.
 
     In the paper: $\tilde d \le (10d+\log(1/\varepsilon_0)/\log d)$ and "requires $O(\tilde d/\varepsilon)$ labels".
 
-    Counterexample: $d = 6$, $\varepsilon = 1$, $c = 1$: $N = \binom{64}5 = 7624512$ forms of degree 59 against 62 labels. N is exponential in
-    d, so that no constant helps.
+    Counterexample: $d = 6$, $\varepsilon = 1$, $c = 1$: $N = \binom{64}5 = 7624512$ forms of degree 59 against 62 labels. N
+    is exponential in d, so that no constant helps.
 
-    Notes: under the readings that make $\tilde d$ the number of monomials of degree below C, or more, this argument is void and
-    the statement is refuted by sample_complexity.theorem41 and theorem41.sine.
+    Notes: under the readings that make $\tilde d$ the number of monomials of degree below C, or more, this argument is void
+    and the statement is refuted by sample_complexity.theorem41 and theorem41.sine.
     """
     dimension = d.to(torch.float64)
     p = 10 * dimension - 1

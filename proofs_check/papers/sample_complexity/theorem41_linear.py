@@ -52,10 +52,10 @@ def linear(
     most: float = 1.25,
     draws: int = 3,
 ) -> Relation:
-    r"""Let F be linear of dimension D with an orthonormal basis v, f its best function, and draw k points by leverage,
-    $q = p|v|^2/D$, with the weights $\beta p/q$, $\sum\beta = s \le 5/4$. With $\varepsilon = 2sD/k$, that is, with
-    $k = 2sD/\varepsilon$ labels, the weighted regression $\tilde f$ has
-    $E\,\|\tilde f-f\|_D^2\,1_{good} \le \frac{16}9E|g|^2 = \frac89s\,\varepsilon\,E|y-f|^2 \le \frac{10}9\,\varepsilon\,E|y-f|^2$.
+    r"""Let F be linear of dimension D with an orthonormal basis v, f its best function, and draw k points by leverage, $q =
+    p|v|^2/D$, with the weights $\beta p/q$, $\sum\beta = s \le 5/4$. With $\varepsilon = 2sD/k$, that is, with $k =
+    2sD/\varepsilon$ labels, the weighted regression $\tilde f$ has $E\,\|\tilde f-f\|_D^2\,1_{good} \le \frac{16}9E|g|^2 =
+    \frac89s\,\varepsilon\,E|y-f|^2 \le \frac{10}9\,\varepsilon\,E|y-f|^2$.
 
     In the paper: $\varepsilon_0+\varepsilon(1+\rho\tilde d)\,E|y-f(W^*,x)|^2$ for networks.
 
@@ -92,8 +92,8 @@ def linear(
     mutants={"one percent less": dict(share=0.99), "the dimension for K": dict(dimension=True)},
 )
 def unlabelled(V: Tensor, p: Tensor, *, share: float = 1.0, dimension: bool = False) -> Relation:
-    r"""Draws from D itself meet $eta K_{lpha,D} \le arepsilon/2$ with $eta = 1/k$ if and only if $k \ge 2K/arepsilon$, K the condition
-    number of the class: $\max_xrac{D(x)}{D(x)}\sup_hrac{h(x)^2}{\|h\|_D^2} = K$.
+    r"""Draws from D itself meet $\beta K_{\alpha,D} \le \varepsilon/2$ with $\beta = 1/k$ if and only if $k \ge
+    2K/\varepsilon$, K the condition number of the class: $\max_x\frac{D(x)}{D(x)}\sup_h\frac{h(x)^2}{\|h\|_D^2} = K$.
 
     In the paper: "the number of required unlabeled samples [is] proportional to the condition number".
     """
@@ -115,8 +115,8 @@ def unlabelled(V: Tensor, p: Tensor, *, share: float = 1.0, dimension: bool = Fa
     mutants={"a tenth of K": dict(share=0.1), "half of K": dict(share=0.5)},
 )
 def labelled(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Whatever law q the labelled points are drawn from, it asks for at least $2K/arepsilon$ labels:
-    $\max_xrac{p(x)}{q(x)}\sup_hrac{h(x)^2}{\|h\|_D^2} \ge K$.
+    r"""Whatever law q the labelled points are drawn from, it asks for at least $2K/\varepsilon$ labels:
+    $\max_x\frac{p(x)}{q(x)}\sup_h\frac{h(x)^2}{\|h\|_D^2} \ge K$.
 
     In the paper: "We prove that both the number of required unlabeled samples and the number of required labeled data are
     proportional to the condition number of distribution D".
@@ -124,7 +124,7 @@ def labelled(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relation
     Counterexample: one function $h = (1, 2)$ on two points of mass 1/2: $K = 8/5$, and by leverage, $q = (1/5, 4/5)$, the left
     side is 1.
 
-    Notes: it contradicts Theorem 4.1, whose labels are of order $	ilde d/arepsilon$ without K. For a linear class that is
+    Notes: it contradicts Theorem 4.1, whose labels are of order $\tilde d/\varepsilon$ without K. For a linear class that is
     the truth: with leverage sampling K is replaced by the dimension (section33.dimension).
     """
     K = al.orthonormal_basis.condition_number(V, p)
@@ -143,8 +143,8 @@ def labelled(V: Tensor, p: Tensor, q: Tensor, *, share: float = 1.0) -> Relation
     mutants={"one percent less": dict(share=0.99), "the condition number for D": dict(condition=True)},
 )
 def dimension(V: Tensor, p: Tensor, *, share: float = 1.0, condition: bool = False) -> Relation:
-    r"""Draws by leverage, $q_i = p_iv_i^	op G^{-1}v_i/D$, meet $eta K \le arepsilon/2$ with $eta = 1/k$ if and only if
-    $k \ge 2D/arepsilon$, whatever the distribution: $\max_irac{p_i}{q_i}v_i^	op G^{-1}v_i = D$.
+    r"""Draws by leverage, $q_i = p_iv_i^\top G^{-1}v_i/D$, meet $\beta K \le \varepsilon/2$ with $\beta = 1/k$ if and only if
+    $k \ge 2D/\varepsilon$, whatever the distribution: $\max_i\frac{p_i}{q_i}v_i^\top G^{-1}v_i = D$.
     """
     scores = p * peaks(V, p)
     law = scores / scores.sum(-1)[..., None]

@@ -46,18 +46,19 @@ def _best(V: Tensor, p: Tensor, y: Tensor) -> Tensor:
     mutants={"without eps_0": dict(slack=0.0), "with half of eps": dict(share=0.5)},
 )
 def rewriting(w: Tensor, y: Tensor, eps0: Tensor, *, slack: float = 1.0, share: float = 1.0) -> Relation:
-    r"""If $\|f(\hat W)-f(W^*)\|_D^2 = \varepsilon\,E|y-f(W^*)|^2$, then $E|y-f(\hat W)|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f(W^*)|^2$. Here
-    $\phi(t) = t^2$, $m = 1$, $a = -1$, $x = e_1$, $y \ge 1$, so that $f(w, x) = -w_1^2$ and $W^* = 0$.
+    r"""If $\|f(\hat W)-f(W^*)\|_D^2 = \varepsilon\,E|y-f(W^*)|^2$, then $E|y-f(\hat W)|^2 \le
+    \varepsilon_0+(1+\varepsilon)E|y-f(W^*)|^2$. Here $\phi(t) = t^2$, $m = 1$, $a = -1$, $x = e_1$, $y \ge 1$, so that $f(w,
+    x) = -w_1^2$ and $W^* = 0$.
 
-    In the paper: "equivalently rewrite the bound in Theorem 4.1 as
-    $E\,E[|y-f(\hat W,x)|^2] \le \varepsilon_0+(1+\varepsilon)\,E[|y-f(W^*,x)|^2]$".
+    In the paper: "equivalently rewrite the bound in Theorem 4.1 as $E\,E[|y-f(\hat W,x)|^2] \le
+    \varepsilon_0+(1+\varepsilon)\,E[|y-f(W^*,x)|^2]$".
 
     Counterexample: $y = 1$, $w_1 = \frac12$, so $\varepsilon = \frac1{16}$: the risk is $\frac{25}{16}$, but
-    $\varepsilon_0+\frac{17}{16} < \frac1{10}+\frac{17}{16}$. With $w_1^2 = \frac1{10}$, $\varepsilon = \frac1{100}$: $\frac{121}{100}$ against at most
-    $\frac{111}{100}$.
+    $\varepsilon_0+\frac{17}{16} < \frac1{10}+\frac{17}{16}$. With $w_1^2 = \frac1{10}$, $\varepsilon = \frac1{100}$:
+    $\frac{121}{100}$ against at most $\frac{111}{100}$.
 
-    Notes: $\hat f-f$ may add to $f-y$ at full length; $(1+\sqrt\varepsilon)^2$ is what is true (theorem41_rewriting.sharp). In a linear class
-    the two are orthogonal, and the rewriting is right up to a lost factor (theorem41_rewriting.linear).
+    Notes: $\hat f-f$ may add to $f-y$ at full length; $(1+\sqrt\varepsilon)^2$ is what is true (theorem41_rewriting.sharp).
+    In a linear class the two are orthogonal, and the rewriting is right up to a lost factor (theorem41_rewriting.linear).
     """
     weights = torch.stack([w], -1)[..., None]
     output = al.orthonormal_basis.network_values(POINT, weights, -1 + 0 * weights[..., 0], SQUARE)[..., 0]
@@ -81,8 +82,8 @@ def rewriting(w: Tensor, y: Tensor, eps0: Tensor, *, slack: float = 1.0, share: 
     mutants={"one percent less": dict(share=0.99), "0.98 for 1 before the square root": dict(move=0.98)},
 )
 def sharp(y: Tensor, best: Tensor, output: Tensor, p: Tensor, *, share: float = 1.0, move: float = 1.0) -> Relation:
-    r"""If $\|\hat f-f\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f|^2$, then
-    $E|y-\hat f|^2 \le \left(\sqrt{E|y-f|^2}+\sqrt{\varepsilon_0+\varepsilon\,E|y-f|^2}\right)^2$, which is $(1+\sqrt\varepsilon)^2E|y-f|^2$ for
+    r"""If $\|\hat f-f\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f|^2$, then $E|y-\hat f|^2 \le
+    \left(\sqrt{E|y-f|^2}+\sqrt{\varepsilon_0+\varepsilon\,E|y-f|^2}\right)^2$, which is $(1+\sqrt\varepsilon)^2E|y-f|^2$ for
     $\varepsilon_0 = 0$.
 
     Proof: the triangle inequality.
@@ -142,8 +143,8 @@ def linear(V: Tensor, p: Tensor, y: Tensor, c: Tensor, *, share: float = 1.0, le
     mutants={"half the load": dict(share=0.5), "a tenth of it": dict(share=0.1)},
 )
 def lost_factor(least: Tensor, eps: Tensor, load: Tensor, eps0: Tensor, *, share: float = 1.0) -> Relation:
-    r"""In a linear class, an output at the distance that Theorem 4.1 allows,
-    $\|\hat f-f\|_D^2 = \varepsilon_0+\varepsilon(1+\rho\tilde d)E|y-f|^2$, has $E|y-\hat f|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f|^2$.
+    r"""In a linear class, an output at the distance that Theorem 4.1 allows, $\|\hat f-f\|_D^2 =
+    \varepsilon_0+\varepsilon(1+\rho\tilde d)E|y-f|^2$, has $E|y-\hat f|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f|^2$.
 
     Counterexample: $\varepsilon_0 = 0$, $\varepsilon = \rho\tilde d = E|y-f|^2 = 1$: 3 against 2.
 
@@ -163,8 +164,8 @@ def lost_factor(least: Tensor, eps: Tensor, load: Tensor, eps0: Tensor, *, share
     mutants={"the distance counted one percent more": dict(share=1.01), "outputs of either sign": dict(sign=1.0)},
 )
 def convex(y: Tensor, w: Tensor, *, share: float = 1.0, sign: float = -1.0) -> Relation:
-    r"""In a convex class, $\|\hat f-f\|_D^2 \le E|y-\hat f|^2-E|y-f|^2$: a bound on the risk gives one on the distance. Here the class is
-    $\{f \le 0\}$, with the best function $\min(y, 0)$.
+    r"""In a convex class, $\|\hat f-f\|_D^2 \le E|y-\hat f|^2-E|y-f|^2$: a bound on the risk gives one on the distance. Here
+    the class is $\{f \le 0\}$, with the best function $\min(y, 0)$.
 
     Proof: $E(y-f)(\hat f-f) \le 0$.
 
@@ -193,9 +194,9 @@ def convex(y: Tensor, w: Tensor, *, share: float = 1.0, sign: float = -1.0) -> R
     mutants={"without eps_0": dict(slack=0.0), "half of eps": dict(share=0.5)},
 )
 def converse(u: Tensor, v: Tensor, eps: Tensor, eps0: Tensor, *, slack: float = 1.0, share: float = 1.0) -> Relation:
-    r"""If $E|y-f(\hat W)|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f(W^*)|^2$, then
-    $\|f(\hat W)-f(W^*)\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f(W^*)|^2$. Here both are minimisers of the risk, which is 1/3, on the four points
-    of theorem41.minimisers.
+    r"""If $E|y-f(\hat W)|^2 \le \varepsilon_0+(1+\varepsilon)E|y-f(W^*)|^2$, then $\|f(\hat W)-f(W^*)\|_D^2 \le
+    \varepsilon_0+\varepsilon\,E|y-f(W^*)|^2$. Here both are minimisers of the risk, which is 1/3, on the four points of
+    theorem41.minimisers.
 
     Counterexample: the directions $e_1$ and $e_2$: equal risks, and $\|f(\hat W)-f(W^*)\|^2 = \frac89$.
 

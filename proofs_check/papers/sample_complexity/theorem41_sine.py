@@ -44,20 +44,21 @@ def sine(
     share: float = 1.0,
     slack: float = 1.0,
 ) -> Relation:
-    r"""Let $\phi = \sin$, $m = 1$, $x_1$ uniform on [0, 1] and $y = \sin(2\pi rx_1)+N(0,s^2)$ with r one of $N = 2^{bk}$ integers.
-    Whatever k points are labelled, and whatever is put out, for some r
-    $E\,\|\hat f-f_r\|_D^2 \ge \frac14\left(1-\frac{\frac k2\log(1+1/s^2)+\log2}{\log N}\right)$; Theorem 4.1 wants this to be
-    at most $\varepsilon_0+\varepsilon(1+\rho\tilde d)s^2$.
+    r"""Let $\phi = \sin$, $m = 1$, $x_1$ uniform on [0, 1] and $y = \sin(2\pi rx_1)+N(0,s^2)$ with r one of $N = 2^{bk}$
+    integers. Whatever k points are labelled, and whatever is put out, for some r $E\,\|\hat f-f_r\|_D^2 \ge
+    \frac14\left(1-\frac{\frac k2\log(1+1/s^2)+\log2}{\log N}\right)$; Theorem 4.1 wants this to be at most
+    $\varepsilon_0+\varepsilon(1+\rho\tilde d)s^2$.
 
-    Counterexample: $k = 1$, $b = 64$, $s^2 = 1/4$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$: 0.242 against 0.0012. As b grows
-    the left side tends to 1/4 for every k, and $\varepsilon_0 < 1/10$.
+    Counterexample: $k = 1$, $b = 64$, $s^2 = 1/4$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$: 0.242 against
+    0.0012. As b grows the left side tends to 1/4 for every k, and $\varepsilon_0 < 1/10$.
 
-    Proof: the sines are orthogonal with mean square 1/2, so an output within 1/2 of one of them tells which. Each label carries at
-    most $\frac12\log(1+1/s^2)$ (the capacity of a Gaussian channel; queries may adapt), and Fano's inequality
+    Proof: the sines are orthogonal with mean square 1/2, so an output within 1/2 of one of them tells which. Each label
+    carries at most $\frac12\log(1+1/s^2)$ (the capacity of a Gaussian channel; queries may adapt), and Fano's inequality
     bounds the probability to tell.
 
     Notes: all hypotheses hold ($|\sin^{(C)}| \le 1$, K = 3 as the sup over w shows at $w \to 0$). So no bound on $\tilde d$
-    by d and $\varepsilon_0$ alone rescues the theorem while W is unbounded; the error of the best output tends to 1/2 (theorem41.sine_bayes).
+    by d and $\varepsilon_0$ alone rescues the theorem while W is unbounded; the error of the best output tends to 1/2
+    (theorem41.sine_bayes).
     """
     known = k.to(torch.float64) / 2 * torch.log(1 + 1 / variance) + math.log(2)
     missed = (1 - known / (times * k * math.log(2))) / 4
@@ -97,11 +98,11 @@ def _errors(seed: Tensor) -> Tensor:
     mutants={"between 0.3 and 0.4": dict(low=0.3, high=0.4), "16 frequencies": dict(at=1)},
 )
 def sine_bayes(seed: Tensor, *, low: float = 0.4, high: float = 0.5, at: int = -1) -> Measurement:
-    r"""With $y = \sin(2\pi rx_1)+N(0,1/4)$, r uniform among $2^{12}$ integers and six labels, the error of the best output (the posterior
-    mean) is between 0.4 and 1/2; it is small for 16 frequencies.
+    r"""With $y = \sin(2\pi rx_1)+N(0,1/4)$, r uniform among $2^{12}$ integers and six labels, the error of the best output
+    (the posterior mean) is between 0.4 and 1/2; it is small for 16 frequencies.
 
-    Notes: Theorem 4.1 allows $\varepsilon_0+\varepsilon(1+\rho\tilde d)/4 < 0.1+\varepsilon/2$. The number of labels is fixed and the number of
-    frequencies grows; with more labels the curve moves to the right.
+    Notes: Theorem 4.1 allows $\varepsilon_0+\varepsilon(1+\rho\tilde d)/4 < 0.1+\varepsilon/2$. The number of labels is fixed
+    and the number of frequencies grows; with more labels the curve moves to the right.
     """
     found = _errors(seed)
     figure = Figure(

@@ -46,10 +46,11 @@ def _fit(V: Tensor, u: Tensor, y: Tensor) -> Tensor:
     mutants={"one percent less": dict(share=1.01), "the minimiser for equal weights": dict(equal=True)},
 )
 def theorem42(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0, equal: bool = False) -> Relation:
-    r"""With $\hat a = (\sum u_iv_iv_i^\top)^{-1}\sum u_iy_iv_i$, $\sum u_i|v_i\cdot\hat a-y_i|^2 \le \sum u_i|v_i\cdot a-y_i|^2$ for every a.
+    r"""With $\hat a = (\sum u_iv_iv_i^\top)^{-1}\sum u_iy_iv_i$, $\sum u_i|v_i\cdot\hat a-y_i|^2 \le \sum u_i|v_i\cdot
+    a-y_i|^2$ for every a.
 
-    In the paper: "the optimal parameter $\hat W$ can be obtained by optimizing with weighted objective", which is how step 6 of Algorithm 1
-    defines it.
+    In the paper: "the optimal parameter $\hat W$ can be obtained by optimizing with weighted objective", which is how step 6
+    of Algorithm 1 defines it.
     """
     best = _fit(V, 1 + 0 * u if equal else u, y)
 
@@ -76,11 +77,12 @@ def theorem42(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0,
 def sampler(
     W: Tensor, direction: Tensor, X: Tensor, y: Tensor, u: Tensor, *, share: float = 1.0, again: bool = False
 ) -> Relation:
-    r"""For networks with $\phi(t) = t^2$ and the losses $\ell_i = |f(W,x_i)-y_i|^2$, drawing i with probability $u_i/U$, $U = \sum u_j$, gives
-    $E_i\nabla\ell_i = \frac1U\nabla\sum_ju_j\ell_j$; so stochastic gradients of plain losses minimise the weighted objective.
+    r"""For networks with $\phi(t) = t^2$ and the losses $\ell_i = |f(W,x_i)-y_i|^2$, drawing i with probability $u_i/U$, $U =
+    \sum u_j$, gives $E_i\nabla\ell_i = \frac1U\nabla\sum_ju_j\ell_j$; so stochastic gradients of plain losses minimise the
+    weighted objective.
 
-    Proof: linearity. The right side is the derivative along a direction, by a five-point formula that is exact for losses of degree
-    four in W.
+    Proof: linearity. The right side is the derivative along a direction, by a five-point formula that is exact for losses of
+    degree four in W.
     """
 
     def outputs(t: float) -> Tensor:
@@ -111,13 +113,14 @@ def sampler(
     mutants={"one percent less": dict(share=0.99), "two percent less": dict(share=0.98)},
 )
 def sampler_literal(V: Tensor, u: Tensor, y: Tensor, a: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Rows drawn with probability $u_i/U$ and weighted by $u_i$ have, on average, the minimiser of the weighted objective: for every probe a, it is
-    $a\cdot\mathrm{argmin}\sum u_i\ell_i$.
+    r"""Rows drawn with probability $u_i/U$ and weighted by $u_i$ have, on average, the minimiser of the weighted objective:
+    for every probe a, it is $a\cdot\mathrm{argmin}\sum u_i\ell_i$.
 
-    In the paper: "If we sample with $\Pr[x_i] = u_i/\sum_ju_j$, then we can use the weighted objective to train to obtain the optimal
-    result".
+    In the paper: "If we sample with $\Pr[x_i] = u_i/\sum_ju_j$, then we can use the weighted objective to train to obtain the
+    optimal result".
 
-    Counterexample: a constant, y = (0, 1), u = (1, 2): the average objective is $\sum u_i^2\ell_i$, with the minimiser 4/5, not 2/3.
+    Counterexample: a constant, y = (0, 1), u = (1, 2): the average objective is $\sum u_i^2\ell_i$, with the minimiser 4/5,
+    not 2/3.
 
     Notes: meant is either; both at once count the weights twice. `al.sparsifier.weighted_draws` does the first.
     """
@@ -143,12 +146,13 @@ def _variances(u: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
     mutants={"up to a tenth": dict(share=0.9), "up to a half": dict(share=0.5)},
 )
 def variance(u: Tensor, g: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Of the two unbiased estimates of $\nabla\sum q_i\ell_i$, $q = u/U$, from one row: drawing by q has no larger variance than drawing
-    uniformly and weighting by $kq_i$: $\sum q_i|g_i|^2 \le k\sum q_i^2|g_i|^2$.
+    r"""Of the two unbiased estimates of $\nabla\sum q_i\ell_i$, $q = u/U$, from one row: drawing by q has no larger variance
+    than drawing uniformly and weighting by $kq_i$: $\sum q_i|g_i|^2 \le k\sum q_i^2|g_i|^2$.
 
     Counterexample: $u = (1, 3)$, $|g| = (3, \frac13)$: $\frac73 > \frac54$.
 
-    Notes: nor is the other always better (theorem42.variance_uniform). They are equal where $u|g|^2$ is constant (theorem42.variance_equal).
+    Notes: nor is the other always better (theorem42.variance_uniform). They are equal where $u|g|^2$ is constant
+    (theorem42.variance_equal).
     """
     drawn, uniform = _variances(u, g)
     return leq(share * drawn, uniform, names=["drawn by weight", "drawn uniformly, weighted"])
@@ -207,8 +211,8 @@ def variance_equal(u: Tensor, scale: Tensor, *, share: float = 1.0, power: int =
     mutants={"one percent more": dict(share=1.01), "with |g|^2 for |g|": dict(power=2)},
 )
 def variance_best(u: Tensor, g: Tensor, law: Tensor, *, share: float = 1.0, power: int = 1) -> Relation:
-    r"""For every law $\pi$ on the rows, the unbiased estimate $\frac{q_i}{\pi_i}g_i$ has $\sum\frac{q_i^2|g_i|^2}{\pi_i} \ge \left(\sum q_i|g_i|\right)^2$;
-    the least is reached by $\pi \propto u|g|$.
+    r"""For every law $\pi$ on the rows, the unbiased estimate $\frac{q_i}{\pi_i}g_i$ has $\sum\frac{q_i^2|g_i|^2}{\pi_i} \ge
+    \left(\sum q_i|g_i|\right)^2$; the least is reached by $\pi \propto u|g|$.
 
     Proof: Cauchy-Schwarz.
 
@@ -232,16 +236,16 @@ def variance_best(u: Tensor, g: Tensor, law: Tensor, *, share: float = 1.0, powe
     mutants={"up to a tenth": dict(share=0.9), "up to a half": dict(share=0.5)},
 )
 def weighted_is_better(V: Tensor, u: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""With $y = f+\zeta$, f in the class and independent noise of variance 1, the weighted regression has no larger variance than the plain
-    one on the same points, along any c.
+    r"""With $y = f+\zeta$, f in the class and independent noise of variance 1, the weighted regression has no larger variance
+    than the plain one on the same points, along any c.
 
-    In the paper: "treat each labeled data equally when we train a neural network would not obtain the optimal predictor because some of
-    the data and labels are more important than others"; "a weighted objective is a better choice".
+    In the paper: "treat each labeled data equally when we train a neural network would not obtain the optimal predictor
+    because some of the data and labels are more important than others"; "a weighted objective is a better choice".
 
     Counterexample: a constant, two labels, u = (1, 2): $\frac{1+4}{9} = \frac59 > \frac12$.
 
-    Notes: here the plain regression is the best unbiased one (theorem42.gauss_markov). For a misspecified class the sentence is right
-    (theorem42.equal_weights_agnostic).
+    Notes: here the plain regression is the best unbiased one (theorem42.gauss_markov). For a misspecified class the sentence
+    is right (theorem42.equal_weights_agnostic).
     """
     weighted, plain = _along(V, u, c)
     return leq(share * weighted, plain, names=["variance with weights", "variance without"])
@@ -267,8 +271,9 @@ def _along(V: Tensor, u: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     mutants={"one percent better": dict(share=1.01), "ten percent better": dict(share=1.1)},
 )
 def gauss_markov(V: Tensor, u: Tensor, c: Tensor, *, share: float = 1.0) -> Relation:
-    r"""With $y = f+\zeta$, f in the class and independent noise of equal variance, the plain regression has, along every c, at most the
-    variance of the weighted one: $c^\top(\sum vv^\top)^{-1}c \le c^\top M^{-1}(\sum u^2vv^\top)M^{-1}c$, $M = \sum uvv^\top$.
+    r"""With $y = f+\zeta$, f in the class and independent noise of equal variance, the plain regression has, along every c,
+    at most the variance of the weighted one: $c^\top(\sum vv^\top)^{-1}c \le c^\top M^{-1}(\sum u^2vv^\top)M^{-1}c$, $M =
+    \sum uvv^\top$.
 
     Tight at: equal weights; and wherever the class interpolates (as many points as functions).
     """
@@ -280,7 +285,7 @@ def gauss_markov(V: Tensor, u: Tensor, c: Tensor, *, share: float = 1.0) -> Rela
     id="sample_complexity.theorem42.equal_weights_agnostic",
     title="Equal weights on a misspecified class",
     source=EQUAL,
-    reading="the opposite of the sentence, agnostic: with ever more draws from a law q, equal weights find the best predictor too",
+    reading="the opposite of the sentence, agnostic: with ever more draws, equal weights find the best predictor too",
     expect="refuted",
     V=functions(),
     p=masses(),
@@ -295,8 +300,8 @@ def equal_weights_agnostic(V: Tensor, p: Tensor, q: Tensor, y: Tensor, a: Tensor
 
     Counterexample: a constant, two points, y = (0, 1), p = (1/2, 1/2), q = (1/3, 2/3): 2/3 against 1/2.
 
-    Notes: so, where no function of the class is right, the sentence of the paper is true, and weights are what makes draws from another
-    law consistent (theorem42.weights_agnostic).
+    Notes: so, where no function of the class is right, the sentence of the paper is true, and weights are what makes draws
+    from another law consistent (theorem42.weights_agnostic).
     """
     plain, best = _fit(V, q, y), _fit(V, p, y)
     return eq((a * plain).sum(-1), share * (a * best).sum(-1), names=["a . argmin under q", "a . argmin under p"])

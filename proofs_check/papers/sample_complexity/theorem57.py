@@ -49,14 +49,14 @@ def _averages(
     mutants={"half of it": dict(share=0.5), "A*A at most 1": dict(mass=D.interval(0.75, 1))},
 )
 def each_output(sample: Tensor, p: Tensor, variance: Tensor, mass: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Let F be the constants and $x_1,\dots,x_k$ any k points, drawn from D itself ($D_i = D$, all $\beta_i = \varepsilon/2$) with
-    $A^*A = \sum\beta_i \in [\frac34, \frac54]$, so that the output is good. Then
-    $E_y|\tilde f-f|^2 \le \varepsilon\,E|y-f|^2$.
+    r"""Let F be the constants and $x_1,\dots,x_k$ any k points, drawn from D itself ($D_i = D$, all $\beta_i =
+    \varepsilon/2$) with $A^*A = \sum\beta_i \in [\frac34, \frac54]$, so that the output is good. Then $E_y|\tilde f-f|^2 \le
+    \varepsilon\,E|y-f|^2$.
 
     In the paper: "Let P' be a good output of P".
 
-    Counterexample: two points of mass 1/2, noise of variance 1 at one of them; $k = 3$ draws there, $\beta = 1/4$, $A^*A = 3/4$,
-    $\varepsilon = 1/2$: the left side is 1/3, the right one 1/4. On q points the factor is 2q/3.
+    Counterexample: two points of mass 1/2, noise of variance 1 at one of them; $k = 3$ draws there, $\beta = 1/4$, $A^*A =
+    3/4$, $\varepsilon = 1/2$: the left side is 1/3, the right one 1/4. On q points the factor is 2q/3.
 
     Notes: the paper averages over P', so this is not what it means; it shows that being good does not see the noise.
     """
@@ -91,15 +91,17 @@ def proof(
     worst: float = 1.0,
     constant: float = 1.0,
 ) -> Relation:
-    r"""$E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac{16}9\cdot\frac\varepsilon2\sum\beta_i\,E|y-f|^2 \le \varepsilon\,E|y-f|^2$,
-    where $g = A^*(y-f)$, $\tilde f-f$ has the coefficients $(A^*A)^{-1}g$ and $\sum\beta_i \le \frac54$.
+    r"""$E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac{16}9\cdot\frac\varepsilon2\sum\beta_i\,E|y-f|^2 \le
+    \varepsilon\,E|y-f|^2$, where $g = A^*(y-f)$, $\tilde f-f$ has the coefficients $(A^*A)^{-1}g$ and $\sum\beta_i \le
+    \frac54$.
 
-    Repairs: the proof is in an appendix that our copy lacks; this is the argument of Chen and Price (2019), with its own constants.
+    Repairs: the proof is in an appendix that our copy lacks; this is the argument of Chen and Price (2019), with its own
+    constants.
 
     Counterexample: any instance with $\sum\beta_i > \frac98$: $\frac{16}9\cdot\frac12\cdot\frac54 = \frac{10}9 > 1$.
 
-    Notes: the last step fails, the others hold (theorem57.ten_ninths). That this proof does not give the constant 1
-    does not make the theorem false; for that see theorem57.conditional and theorem57.average.
+    Notes: the last step fails, the others hold (theorem57.ten_ninths). That this proof does not give the constant 1 does not
+    make the theorem false; for that see theorem57.conditional and theorem57.average.
     """
     found = _averages(V, p, q, y, variance, total)
     served = 2 * found.step * found.noise
@@ -143,15 +145,15 @@ def ten_ninths(
     half: float = 1.0,
     most: float = 1.25,
 ) -> Relation:
-    r"""For a linear F and $\rho = 0$: if $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le \frac54$, then
-    $E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac89\varepsilon\sum\beta_i\,E|y-f|^2 \le \frac{10}9\varepsilon\,E|y-f|^2$.
+    r"""For a linear F and $\rho = 0$: if $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le \frac54$, then $E\,\|\tilde
+    f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac89\varepsilon\sum\beta_i\,E|y-f|^2 \le \frac{10}9\varepsilon\,E|y-f|^2$.
 
     In the paper: $E_{P'}\|\tilde f-f\|_D^2 \le \varepsilon\,E|y-f|^2$.
 
     Repairs: the printed constant 1 comes out if $\beta_iK_{D_i} \le \frac{9}{20}\varepsilon$ is asked for.
 
-    Proof: $A^*A \succeq \frac34I$; $E|g|^2 = \sum_iE\,u_i^2|y-f|^2|v|^2$, as the cross terms vanish by $E_{D_i}[u_i(y-f)v] = \beta_iE_D[(y-f)v] = 0$,
-    and $u_i|v|^2 \le \beta_iK_{D_i}$.
+    Proof: $A^*A \succeq \frac34I$; $E|g|^2 = \sum_iE\,u_i^2|y-f|^2|v|^2$, as the cross terms vanish by $E_{D_i}[u_i(y-f)v] =
+    \beta_iE_D[(y-f)v] = 0$, and $u_i|v|^2 \le \beta_iK_{D_i}$.
 
     Tight at: step by step only (M = 3/4 always; constant $u|v|^2$; $\sum\beta = 5/4$).
 
@@ -186,8 +188,8 @@ def average(V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total:
     r"""$E\,\|\tilde f-f\|^21_{good} \le \varepsilon\,E|y-f|^2$.
 
     Notes: not settled. It is proved with 10/9 (theorem57.ten_ninths), and the worst procedure known to us reaches
-    $\frac{14}{15}$ (theorem57.average_stopping); of the fixed designs that this claim is attacked on, with three draws, the worst
-    known reach 2/3. "Held" means that no violation was found, no more.
+    $\frac{14}{15}$ (theorem57.average_stopping); of the fixed designs that this claim is attacked on, with three draws, the
+    worst known reach 2/3. "Held" means that no violation was found, no more.
     """
     found = _averages(V, p, q, y, variance, total)
     return leq(found.error, constant * 2 * found.step * found.noise, names=["E err 1_good", "eps E|y - f|^2"])
@@ -246,13 +248,14 @@ def sum_at_most_one(
 )
 def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
     r"""Randomized BSS with $\gamma \le 0.11$ has, with certainty, $\lambda(A^*A) \ge \frac{1-2\gamma}{1-\gamma^2}$,
-    $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le 1+\frac{\gamma^2}{D(1-\gamma^2)}$. So the factor before $\varepsilon\,E|y-f|^2$ is at most
+    $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le 1+\frac{\gamma^2}{D(1-\gamma^2)}$. So the factor before
+    $\varepsilon\,E|y-f|^2$ is at most
     $\frac12\left(\frac{1-\gamma^2}{1-2\gamma}\right)^2\left(1+\frac{\gamma^2}{D(1-\gamma^2)}\right) \le 0.812$.
 
     Proof: as theorem57.ten_ninths, with these constants; the product rises with $\gamma$ and falls with D.
 
-    Notes: every output is good, so the average over good outputs is the average. The constant 1 is right for both
-    procedures of the paper; only the theorem's generality needs 10/9.
+    Notes: every output is good, so the average over good outputs is the average. The constant 1 is right for both procedures
+    of the paper; only the theorem's generality needs 10/9.
     """
     square = gamma * gamma
     lowest = (1 - 2 * gamma) / (1 - square)
@@ -286,8 +289,8 @@ def larger_floor(
     square: float = 0.625,
     most: float = 1.25,
 ) -> Relation:
-    r"""If good outputs are those with $\sqrt{5/8} \le \lambda(A^*A) \le \frac54$, then
-    $E\,\|\tilde f-f\|^21_{good} \le \frac85E|g|^2 \le \frac45\varepsilon\sum\beta_i\,E|y-f|^2 \le \varepsilon\,E|y-f|^2$: the printed constant.
+    r"""If good outputs are those with $\sqrt{5/8} \le \lambda(A^*A) \le \frac54$, then $E\,\|\tilde f-f\|^21_{good} \le
+    \frac85E|g|^2 \le \frac45\varepsilon\sum\beta_i\,E|y-f|^2 \le \varepsilon\,E|y-f|^2$: the printed constant.
 
     Notes: $\sqrt{5/8} = 0.79$ in place of 3/4. Conditional on good outputs it takes 5/6 (theorem57.larger_floor_conditional).
     """
@@ -328,9 +331,9 @@ def nearly_orthonormal(
     factor: float = 1.0,
     most: float = 1.25,
 ) -> Relation:
-    r"""For a linear F and a basis with $E v_i^2 = 1$ and $|E v_iv_j| \le \rho$:
-    $E\,\|\tilde f-f\|_D^21_{good} \le (1+\rho(D-1))\,E|c|^21_{good}$ and $E|c|^21_{good} \le \frac{10}9\varepsilon\,E|y-f|^2$, c the
-    coefficients of $\tilde f-f$.
+    r"""For a linear F and a basis with $E v_i^2 = 1$ and $|E v_iv_j| \le \rho$: $E\,\|\tilde f-f\|_D^21_{good} \le
+    (1+\rho(D-1))\,E|c|^21_{good}$ and $E|c|^21_{good} \le \frac{10}9\varepsilon\,E|y-f|^2$, c the coefficients of $\tilde
+    f-f$.
 
     In the paper: Theorem 5.7 has no such factor, Theorem 4.1 has $1+\rho\tilde d$.
 
