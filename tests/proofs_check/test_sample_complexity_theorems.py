@@ -131,12 +131,12 @@ def test_fewer_labels_than_forms_leave_a_form_that_vanishes_on_them(d, p, k):
     rows = [[math.prod(x**e for x, e in zip(point, es, strict=True)) for es in powers] for point in points]
     _, rank = fmpq_mat(k, k + 1, [v for row in rows for v in row]).rref()
     assert rank == k  # so a null vector exists: a form that is not zero, with the label 0 at every point
-    networks = [[(i * i + 2 * j + 1) % 7 - 3 for j in range(d)] for i in range(60)]
+    networks = list(itertools.product(range(-2, 3), repeat=d))
     expanded = [
         [math.factorial(p) // math.prod(math.factorial(e) for e in es) * math.prod(w**e for w, e in zip(ws, es, strict=True))
          for es in powers] for ws in networks
     ]  # fmt: skip
-    assert fmpq_mat(60, k + 1, [v for row in expanded for v in row]).rank() == k + 1
+    assert fmpq_mat(len(networks), k + 1, [v for row in expanded for v in row]).rank() == k + 1
 
 
 def test_the_number_of_forms_and_of_labels():
