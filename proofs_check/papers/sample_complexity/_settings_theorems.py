@@ -54,6 +54,11 @@ def masses() -> Domain:
     return D.derived(_normalised, _bounded("D"), _bounded("m"), text="positive masses on the points, none 1024 times another")
 
 
+def point_masses() -> Domain:
+    """Positive masses of sum 1 on n points."""
+    return D.derived(lambda w: w / w.sum(-1)[..., None], _bounded("n"), text="positive masses on n points")
+
+
 def numbers() -> Domain:
     """Real numbers at the D + m points."""
     return D.derived(_joined, D.real("D"), D.real("m"), text="real numbers at the points")

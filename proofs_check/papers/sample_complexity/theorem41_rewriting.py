@@ -40,7 +40,7 @@ def _best(V: Tensor, p: Tensor, y: Tensor) -> Tensor:
     source=REWRITING,
     reading="as printed, for the networks of definition 3.1 that meet the hypotheses of Theorem 4.1",
     expect="refuted",
-    w=D.interval(-1, 1),
+    w=D.interval(-0.75, 0.75),
     y=D.interval(1, 2),
     eps0=D.interval(0, EPS0[1]),
     mutants={"without eps_0": dict(slack=0.0), "with half of eps": dict(share=0.5)},

@@ -17,6 +17,8 @@ from proofs_check.papers.sample_complexity._settings_theorems import (
     functions,
     masses,
     numbers,
+    peaks,
+    point_masses,
     positive_amounts,
 )
 from proofs_check.relations import Relation
@@ -35,6 +37,11 @@ def _averages(
     return al.sparsifier.expected_error(V, p, q, residual, variance, draws=DRAWS, total=total, low=low)
 
 
+def _eps_below_one(V: Tensor, p: Tensor, q: Tensor, total: Tensor) -> Tensor:
+    """eps < 1"""
+    return 2 * total * torch.amax(p / q * peaks(V, p), -1) < DRAWS
+
+
 @claim(
     id="sample_complexity.theorem57.each_output",
     title="Theorem 5.7 for each good output",
@@ -42,7 +49,7 @@ def _averages(
     reading="for every single good output, on average over the labels",
     expect="refuted",
     sample=D.labels("k", "n"),
-    p=D.simplex("n"),
+    p=point_masses(),
     variance=D.nonneg("n"),
     mass=D.interval(0.75, 1.25),
     dims={"k": (3, 5), "n": (1, 3)},
@@ -77,7 +84,8 @@ def each_output(sample: Tensor, p: Tensor, variance: Tensor, mass: Tensor, *, sh
     y=numbers(),
     variance=amounts(),
     total=D.interval(0.75, 1.25),
-    dims=SMALL,
+    dims={"D": (1, 1), "m": (1, 1)},
+    assumes=[_eps_below_one],
     mutants={"1.7 for 16/9": dict(worst=0.956), "0.9 for 1": dict(constant=0.9)},
 )
 def proof(

@@ -13,7 +13,7 @@ from altheory.sparsifier import Expected
 from proofs_check import all_of, chain, claim, leq
 from proofs_check import domains as D
 from proofs_check.domains import Domain
-from proofs_check.papers.sample_complexity._settings_theorems import SOURCE
+from proofs_check.papers.sample_complexity._settings_theorems import SOURCE, point_masses
 from proofs_check.relations import Relation
 
 THEOREM = f"{SOURCE}, section 5.4, Theorem 5.7"
@@ -128,10 +128,6 @@ def average_stopping(n: Tensor, tau: Tensor, *, share: float = 1.0) -> Relation:
 NEAR = {"n": (1, 2)}
 
 
-def _masses() -> Domain:
-    return D.derived(lambda w: w / w.sum(-1)[..., None], D.spectrum("n", lo=2.0**-10, hi=1), text="positive masses on n points")
-
-
 def _near(p: Tensor, tilt: Tensor) -> Tensor:
     weights = p * (1 + tilt / 4)
     return weights / weights.sum(-1)[..., None]
@@ -164,7 +160,7 @@ def _mostly_above(p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tens
     source=f"{THEOREM}; Chen and Price (2019), own constants",
     reading="on average over good outputs, F linear, rho = 0",
     amends="sample_complexity.theorem57.conditional",
-    p=_masses(),
+    p=point_masses(),
     q=_law(),
     y=D.real("n"),
     variance=D.nonneg("n"),
@@ -201,7 +197,7 @@ def conditional_constant(
     source=f"{THEOREM}, for the procedure of Lemma 5.9",
     reading="sum of beta at most 1, on average over good outputs",
     sharpens="sample_complexity.theorem57.conditional_constant",
-    p=_masses(),
+    p=point_masses(),
     q=_law(),
     y=D.real("n"),
     variance=D.nonneg("n"),
@@ -234,7 +230,7 @@ def sum_at_most_one_conditional(
     source=f"replaces {THEOREM}",
     reading="good means at least 5/6; on average over good outputs",
     amends="sample_complexity.theorem57.conditional",
-    p=_masses(),
+    p=point_masses(),
     q=_law(),
     y=D.real("n"),
     variance=D.nonneg("n"),
