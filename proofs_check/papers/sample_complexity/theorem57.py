@@ -190,7 +190,7 @@ def ten_ninths(
     variance=positive_amounts(),
     total=D.interval(0.75, 1.25),
     dims=SMALL,
-    mutants={"0.65 for 1": dict(constant=0.65), "0.6 for 1": dict(constant=0.6)},
+    mutants={"0.64 for 1": dict(constant=0.64), "0.6 for 1": dict(constant=0.6)},
 )
 def average(V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, constant: float = 1.0) -> Relation:
     r"""$E\,\|\tilde f-f\|^21_{good} \le \varepsilon\,E|y-f|^2$.
@@ -213,35 +213,25 @@ def average(V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total:
     p=masses(),
     q=masses(),
     y=numbers(),
-    variance=amounts(),
+    variance=positive_amounts(),
     total=D.interval(0.75, 1),
     dims={"D": (1, 1), "m": (1, 1)},
-    mutants={"1.7 for 16/9": dict(worst=0.956), "0.88 for 8/9": dict(last=0.99)},
+    uses=["sample_complexity.theorem57.ten_ninths"],
+    mutants={"0.65 for 8/9": dict(ninths=5.85), "0.62 for 8/9": dict(ninths=5.58)},
 )
 def sum_at_most_one(
-    V: Tensor,
-    p: Tensor,
-    q: Tensor,
-    y: Tensor,
-    variance: Tensor,
-    total: Tensor,
-    *,
-    worst: float = 1.0,
-    last: float = 1.0,
+    V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, ninths: float = 8.0
 ) -> Relation:
-    r"""If $\sum\beta_i \le 1$, as for the independent draws of Lemma 5.9 ($\beta_i = 1/k$), then
-    $E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac89\varepsilon\,E|y-f|^2$; so the printed constant 1 is right.
+    r"""If $\sum\beta_i \le 1$, as for the independent draws of Lemma 5.9 ($\beta_i = 1/k$), then $E\,\|\tilde
+    f-f\|^21_{good} \le \frac89\varepsilon\,E|y-f|^2$; so the printed constant 1 is right.
+
+    Proof: theorem57.ten_ninths, step by step, with 1 for 5/4.
 
     Notes: conditional on a good output, of probability at least 0.9, it is $\frac{80}{81}$, still below 1
-    (theorem57.sum_at_most_one_conditional).
+    (theorem57.sum_at_most_one_conditional). Not tight: the worst fixed design known reaches 2/3.
     """
     found = _averages(V, p, q, y, variance, total)
-    return chain(
-        found.error,
-        16 * worst * found.gradient / 9,
-        16 * last * found.step * found.noise / 9,
-        names=["E err 1_good", "16/9 E|g|^2", "8/9 eps E|y - f|^2"],
-    )
+    return leq(found.error, ninths * 2 * found.step * found.noise / 9, names=["E err 1_good", "8/9 eps E|y - f|^2"])
 
 
 @claim(
@@ -281,36 +271,24 @@ def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
     p=masses(),
     q=masses(),
     y=numbers(),
-    variance=amounts(),
+    variance=positive_amounts(),
     total=D.interval(0.75, 1.25),
     dims={"D": (1, 1), "m": (1, 1)},
-    mutants={"eigenvalues above 3/4 are enough": dict(square=0.5625), "sum of beta up to 1.2 only": dict(most=1.2)},
+    uses=["sample_complexity.theorem57.ten_ninths"],
+    mutants={"0.62 for 1": dict(constant=0.62), "0.6 for 1": dict(constant=0.6)},
 )
 def larger_floor(
-    V: Tensor,
-    p: Tensor,
-    q: Tensor,
-    y: Tensor,
-    variance: Tensor,
-    total: Tensor,
-    *,
-    square: float = 0.625,
-    most: float = 1.25,
+    V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, constant: float = 1.0
 ) -> Relation:
     r"""If good outputs are those with $\sqrt{5/8} \le \lambda(A^*A) \le \frac54$, then $E\,\|\tilde f-f\|^21_{good} \le
-    \frac85E|g|^2 \le \frac45\varepsilon\sum\beta_i\,E|y-f|^2 \le \varepsilon\,E|y-f|^2$: the printed constant.
+    \varepsilon\,E|y-f|^2$: the printed constant.
+
+    Proof: $\frac85\cdot\frac12\cdot\frac54 = 1$ in the place of $\frac{16}9\cdot\frac12\cdot\frac54$.
 
     Notes: $\sqrt{5/8} = 0.79$ in place of 3/4. Conditional on good outputs it takes 5/6 (theorem57.larger_floor_conditional).
     """
-    found = _averages(V, p, q, y, variance, total, low=torch.sqrt(square + 0 * total))
-    served = 2 * found.step * found.noise
-    return chain(
-        found.error,
-        8 * found.gradient / 5,
-        4 * total * served / 5,
-        4 * most * served / 5,
-        names=["E err 1_good", "8/5 E|g|^2", "4/5 eps sum(beta) E|y - f|^2", "eps E|y - f|^2"],
-    )
+    found = _averages(V, p, q, y, variance, total, low=torch.sqrt(0.625 + 0 * total))
+    return leq(found.error, constant * 2 * found.step * found.noise, names=["E err 1_good", "eps E|y - f|^2"])
 
 
 @claim(
