@@ -272,7 +272,7 @@ def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
     q=masses(),
     y=numbers(),
     variance=positive_amounts(),
-    total=D.interval(0.75, 1.25),
+    total=D.interval(0.79296875, 1.25),
     dims={"D": (1, 1), "m": (1, 1)},
     uses=["sample_complexity.theorem57.ten_ninths"],
     mutants={"0.62 for 1": dict(constant=0.62), "0.6 for 1": dict(constant=0.6)},
