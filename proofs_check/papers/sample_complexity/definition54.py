@@ -145,7 +145,7 @@ def supremum_outside(V: Tensor, p: Tensor, q: Tensor, alpha: Tensor, *, share: f
 def supremum_inside(V: Tensor, p: Tensor, q: Tensor, *, bound: float = 1.0) -> Relation:
     r"""For an orthonormal basis, $E_{D'}\left[\frac{D(x)}{D'(x)}\sup_h\frac{|h(x)|^2}{\|\alpha(h)\|^2}\right] \le 1$.
 
-    Counterexample: two points of mass 1/2, $v = \sqrt2$ times the unit vectors: the mean is $E|v|^2 = 2 = D$. (Written as
+    Counterexample: two points of mass 1/2, $v = \sqrt{2}$ times the unit vectors: the mean is $E|v|^2 = 2 = D$. (Written as
     $E\,v^\top G^{-1}v$, which needs no roots.)
 
     Notes: it is D always (definition54.supremum_inside_sharp), which is why K is at least D, and not 1.

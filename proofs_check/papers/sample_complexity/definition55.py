@@ -37,11 +37,11 @@ DRAWS = 3
     mutants={"at least 1/2": dict(low=0.5), "at least 1/4": dict(low=0.25)},
 )
 def display(lam: Tensor, alpha: Tensor, *, low: float = 0.75) -> Relation:
-    r"""If $\sup_h\frac{\sum_iu_i|h(x_i)|^2}{\|h\|_D^2} \in [\frac34, \frac54]$, then all eigenvalues of $A^*A$ lie there: in
-    the eigenbasis, $\sum\lambda_i\alpha_i^2 \ge \frac34|\alpha|^2$ for every $\alpha$.
+    r"""If $\sup_h\frac{\sum_iu_i|h(x_i)|^2}{\|h\|_D^2} \in [\frac{3}{4}, \frac{5}{4}]$, then all eigenvalues of $A^*A$ lie
+    there: in the eigenbasis, $\sum\lambda_i\alpha_i^2 \ge \frac{3}{4}|\alpha|^2$ for every $\alpha$.
 
     In the paper: "if both $\varepsilon_0$ and $\rho$ equal 0, then the first property is equivalent to $\sup_{h\in
-    F}\frac{\sum_{i=1}^ku_i\cdot|h(x_i)|^2}{\|h\|_D^2} \in [\frac34, \frac54]$".
+    F}\frac{\sum_{i=1}^ku_i\cdot|h(x_i)|^2}{\|h\|_D^2} \in [\frac{3}{4}, \frac{5}{4}]$".
 
     Counterexample: eigenvalues (1, 0): the supremum is 1, and a function that vanishes at all sampled points has the ratio 0.
 
@@ -64,8 +64,8 @@ def display(lam: Tensor, alpha: Tensor, *, low: float = 0.75) -> Relation:
 )
 def for_all(M: Tensor, alpha: Tensor, *, low: float = 1.0, high: float = 1.0) -> Relation:
     r"""With an orthonormal basis, $\sum_iu_i|h(x_i)|^2 = \alpha^\top A^*A\,\alpha$ and $\lambda_{\min}\|h\|_D^2 \le
-    \alpha^\top A^*A\,\alpha \le \lambda_{\max}\|h\|_D^2$, both attained: all eigenvalues lie in $[\frac34, \frac54]$ if and
-    only if $\frac34 \le \frac{\sum u_i|h(x_i)|^2}{\|h\|_D^2} \le \frac54$ for every h.
+    \alpha^\top A^*A\,\alpha \le \lambda_{\max}\|h\|_D^2$, both attained: all eigenvalues lie in $[\frac{3}{4}, \frac{5}{4}]$
+    if and only if $\frac{3}{4} \le \frac{\sum u_i|h(x_i)|^2}{\|h\|_D^2} \le \frac{5}{4}$ for every h.
 
     Tight at: eigenvectors.
     """
@@ -89,9 +89,9 @@ def for_all(M: Tensor, alpha: Tensor, *, low: float = 1.0, high: float = 1.0) ->
     mutants={"1.52 D / eps": dict(share=1.0133), "one round fewer": dict(fewer=1)},
 )
 def labels(V: Tensor, u: Tensor, *, share: float = 1.0, fewer: int = 0) -> Relation:
-    r"""Every output of k rounds with $\lambda_{\min}(A^*A) \ge \frac34$ and $\beta_iK_{D_i} \le \frac\varepsilon2$ has $k \ge
-    \frac{3D}{2\varepsilon}$: scaled so that $\lambda_{\min} = \frac34$, $\frac34D \le \mathrm{tr}\,A^*A \le
-    k\max_iu_i|v(x_i)|^2 \le k\,\frac\varepsilon2$.
+    r"""Every output of k rounds with $\lambda_{\min}(A^*A) \ge \frac{3}{4}$ and $\beta_iK_{D_i} \le \frac{\varepsilon}{2}$
+    has $k \ge \frac{3D}{2\varepsilon}$: scaled so that $\lambda_{\min} = \frac{3}{4}$, $\frac{3}{4}D \le \mathrm{tr}\,A^*A
+    \le k\max_iu_i|v(x_i)|^2 \le k\,\frac{\varepsilon}{2}$.
 
     Proof: $u_i|v(x_i)|^2 \le \beta_iK_{D_i}$.
 
@@ -125,10 +125,10 @@ def labels(V: Tensor, u: Tensor, *, share: float = 1.0, fewer: int = 0) -> Relat
     mutants={"0.83 for 3/4": dict(low=0.83), "0.9 for 3/4": dict(low=0.9)},
 )
 def necessary(V: Tensor, p: Tensor, q: Tensor, total: Tensor, *, low: float = 0.75) -> Relation:
-    r"""$\frac34P(good)\,I \preceq E\sum\beta_i\;G$. So $P(good) \ge 0.9$ and $\sum\beta \le \frac54$ make $\lambda_{\min}(G)
-    \ge \frac{0.9\cdot0.75}{1.25} = 0.54$ necessary.
+    r"""$\frac{3}{4}P(good)\,I \preceq E\sum\beta_i\;G$. So $P(good) \ge 0.9$ and $\sum\beta \le \frac{5}{4}$ make
+    $\lambda_{\min}(G) \ge \frac{0.9\cdot0.75}{1.25} = 0.54$ necessary.
 
-    Proof: $E\,A^*A = E\sum\beta_i\,G$, and $A^*A \succeq \frac34I$ on good outputs, $\succeq 0$ on the others.
+    Proof: $E\,A^*A = E\sum\beta_i\,G$, and $A^*A \succeq \frac{3}{4}I$ on good outputs, $\succeq 0$ on the others.
 
     Tight at: D = 1, all outputs at 3/4.
 
@@ -157,8 +157,8 @@ def necessary(V: Tensor, p: Tensor, q: Tensor, total: Tensor, *, low: float = 0.
 )
 def condition(first: Tensor, second: Tensor, share: Tensor, *, low: float = 1.0, high: float = 1.0) -> Relation:
     r"""For two outcomes of $A^*A$ with mean $\bar M$: $\min\lambda_{\min} \le \lambda_{\min}(\bar M)$ and
-    $\lambda_{\max}(\bar M) \le \max\lambda_{\max}$. As $\bar M = E\sum\beta_i\,G$, outputs that are all good need $\frac34
-    \le E\sum\beta\,\lambda(G) \le \frac54$, and $\mathrm{cond}(G) \le \frac53$.
+    $\lambda_{\max}(\bar M) \le \max\lambda_{\max}$. As $\bar M = E\sum\beta_i\,G$, outputs that are all good need $\frac{3}{4}
+    \le E\sum\beta\,\lambda(G) \le \frac{5}{4}$, and $\mathrm{cond}(G) \le \frac{5}{3}$.
     """
     mean = share[..., None, None] * first + (1 - share)[..., None, None] * second
     a, b, middle = (torch.linalg.eigvalsh(M) for M in (first, second, mean))
@@ -182,11 +182,11 @@ def condition(first: Tensor, second: Tensor, share: Tensor, *, low: float = 1.0,
     mutants={"1.7 for 5/3": dict(limit=1.02), "2 for 5/3": dict(limit=1.2)},
 )
 def every_basis(rho: Tensor, size: Tensor, *, limit: float = 1.0) -> Relation:
-    r"""Every $\rho$-nearly orthonormal basis of D functions with $\rho \le \frac1{10}$ has $\mathrm{cond}(G) \le \frac53$,
-    which good outputs need as $\varepsilon \to 0$, where $A^*A$ tends to its mean. Here all correlations are $\rho$, and
-    $\mathrm{cond}(G) = \frac{1+\rho(D-1)}{1-\rho}$.
+    r"""Every $\rho$-nearly orthonormal basis of D functions with $\rho \le \frac{1}{10}$ has $\mathrm{cond}(G) \le
+    \frac{5}{3}$, which good outputs need as $\varepsilon \to 0$, where $A^*A$ tends to its mean. Here all correlations are
+    $\rho$, and $\mathrm{cond}(G) = \frac{1+\rho(D-1)}{1-\rho}$.
 
-    Counterexample: $\rho = \frac1{10}$, D = 7: $\frac{16}9 > \frac53$; D = 6 has $\frac{15}9$ exactly.
+    Counterexample: $\rho = \frac{1}{10}$, D = 7: $\frac{16}{9} > \frac{5}{3}$; D = 6 has $\frac{15}{9}$ exactly.
 
     Notes: so definition 5.5 is void for this basis when $\varepsilon$ is small. It is not for others: Gram-Schmidt makes
     $\rho = 0$ (al.orthonormal_basis.orthonormal_basis), and then there is no obstacle.

@@ -230,8 +230,8 @@ def equal_noise(V: Tensor, p: Tensor, design: Tensor, *, share: float = 1.0) -> 
 
     In the paper: "the minimum number of labeled data a neural net needs does not depend on the data distribution".
 
-    Counterexample: the function (1, 2) on two points of mass 1/2, labels at the second with $\xi = \frac34$: $G = \frac52$,
-    $\sum\xi v^2 = \frac{13}4$, so $\frac{10}{13} < 1$.
+    Counterexample: the function (1, 2) on two points of mass 1/2, labels at the second with $\xi = \frac{3}{4}$: $G =
+    \frac{5}{2}$, $\sum\xi v^2 = \frac{13}{4}$, so $\frac{10}{13} < 1$.
 
     Notes: where the noise is equal, labels are best spent where functions are large, and the distribution decides how much
     that gains. `al.sparsifier.a_optimal` computes it for a given V. In the paper's setting the noise is arbitrary

@@ -41,8 +41,9 @@ def best_network(u: Tensor) -> Tensor:
     },
 )
 def minimisers(w: Tensor, *, least: float = 1.0, curvature: float = 1.0) -> Relation:
-    r"""Let $\phi(t) = t^2$, $m = 1$, $a = +1$, x uniform on $e_1, e_2, (e_1\pm e_2)/\sqrt2$ and $y = 1$. Then
-    $E|f(w,x)-y|^2 = \frac13+\frac38\left(|w|^2-\frac43\right)^2$: the loss is least, 1/3, at every w with $|w|^2 = 4/3$.
+    r"""Let $\phi(t) = t^2$, $m = 1$, $a = +1$, x uniform on $e_1, e_2, (e_1\pm e_2)/\sqrt{2}$ and $y = 1$. Then
+    $E|f(w,x)-y|^2 = \frac{1}{3}+\frac{3}{8}\left(|w|^2-\frac{4}{3}\right)^2$: the loss is least, 1/3, at every w with $|w|^2
+    = 4/3$.
 
     Proof: the mean of $(w\cdot x)^2$ is $|w|^2/2$ and that of $(w\cdot x)^4$ is $3|w|^4/8$.
 
@@ -61,8 +62,8 @@ def minimisers(w: Tensor, *, least: float = 1.0, curvature: float = 1.0) -> Rela
     mutants={"2.64 for 8/3": dict(K=2.64), "2 for 8/3": dict(K=2.0)},
 )
 def peaks(w: Tensor, *, K: float | None = None) -> Relation:
-    r"""On the four points of theorem41.minimisers, $\max_xf(w,x)^2 \le \frac83\,E f(w,x)^2$ for every w: the condition number
-    is 8/3.
+    r"""On the four points of theorem41.minimisers, $\max_xf(w,x)^2 \le \frac{8}{3}\,E f(w,x)^2$ for every w: the condition
+    number is 8/3.
 
     Tight at: $w = e_1$.
     """
@@ -83,11 +84,11 @@ def peaks(w: Tensor, *, K: float | None = None) -> Relation:
 )
 def one_output(h: Tensor, u: Tensor, *, share: float = 1.0) -> Relation:
     r"""On these points let $f_1, f_2$ be the minimisers in two orthogonal directions. Every function h has
-    $\frac12\left(E|h-f_1|^2+E|h-f_2|^2\right) \ge \frac29$, so it misses one of them by 2/9.
+    $\frac{1}{2}\left(E|h-f_1|^2+E|h-f_2|^2\right) \ge \frac{2}{9}$, so it misses one of them by 2/9.
 
     Proof: $E|f_1-f_2|^2 = 8/9$, and a quarter of that is what the midpoint misses.
 
-    Tight at: the midpoint $h(x) = \frac23|x|^2$, which misses every minimiser by 2/9.
+    Tight at: the midpoint $h(x) = \frac{2}{3}|x|^2$, which misses every minimiser by 2/9.
     """
     across = torch.stack([-u[..., 1], u[..., 0]], -1)
     missed = (((h - best_network(u)) ** 2).mean(-1) + ((h - best_network(across)) ** 2).mean(-1)) / 2
@@ -112,8 +113,8 @@ def theorem41(
 ) -> Relation:
     r"""There is an algorithm whose output $\hat f$ has $E\,\|\hat f-f(W^*)\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde
     d)\,E|y-f(W^*,x)|^2$ for the minimisers $W^*$ of the risk. On the four points of theorem41.minimisers, where labels say
-    nothing about the direction of $W^*$: for the minimisers $f_u, f_v$ in any two directions, $\frac14\|f_u-f_v\|_D^2$, which
-    every output misses one of them by, is at most the right side.
+    nothing about the direction of $W^*$: for the minimisers $f_u, f_v$ in any two directions, $\frac{1}{4}\|f_u-f_v\|_D^2$,
+    which every output misses one of them by, is at most the right side.
 
     In the paper: "Let $W^*$ minimizes $E|f(W,x)-y|^2$"; $\tilde d \le (10d+\log(1/\varepsilon_0)/\log d)$, whose exponent may
     be lost in our copy; $\rho$ may be as small as one likes, so that $1 \le 1+\rho\tilde d \le 2$ (the argument load).
@@ -121,7 +122,8 @@ def theorem41(
     Repairs: the range of $\rho$ is printed as (1, 1/10).
 
     Counterexample: $u = e_1$, $v = e_2$, $\varepsilon = 1/10$, $\varepsilon_0 = 1/100$, $\rho\tilde d = 2$: the left side is
-    2/9, the right one $\frac1{100}+\frac1{10}\cdot3\cdot\frac13 = \frac{11}{100}$. It stays so at $\rho\tilde d \le 1$.
+    2/9, the right one $\frac{1}{100}+\frac{1}{10}\cdot3\cdot\frac{1}{3} = \frac{11}{100}$. It stays so at $\rho\tilde d \le
+    1$.
 
     Notes: the proof of recovery (theorem 5.7) uses $E[(y-f)h] = 0$ for all h of the class, which a linear space gives and the
     set of networks does not. That the minimiser is not unique is not to blame (theorem41.untied); a linear class is what is
@@ -147,7 +149,7 @@ def theorem41(
 )
 def le_cam(P: Tensor, Q: Tensor, h: Tensor, f: Tensor, g: Tensor, *, share: float = 1.0, told: float = 1.0) -> Relation:
     r"""If the labels have the law P when the target is f and Q when it is g, then every output h, a function of the labels, has
-    $\frac12\left(E_P|h-f|^2+E_Q|h-g|^2\right) \ge \frac{1-TV(P,Q)}{4}\,|f-g|^2$.
+    $\frac{1}{2}\left(E_P|h-f|^2+E_Q|h-g|^2\right) \ge \frac{1-TV(P,Q)}{4}\,|f-g|^2$.
 
     Proof: keep $\min(P, Q)$ of both laws, of mass $1-TV$, on which $|h-f|^2+|h-g|^2 \ge |f-g|^2/2$.
 
@@ -172,7 +174,7 @@ def le_cam(P: Tensor, Q: Tensor, h: Tensor, f: Tensor, g: Tensor, *, share: floa
 )
 def coins(k: Tensor, delta: Tensor, *, affinity: float = 1.0, slope: float = 1.0) -> Relation:
     r"""For k tosses of a coin of mean $+\delta$ or $-\delta$ (values $\pm1$),
-    $TV \le \sqrt{1-(1-\delta^2)^k} \le \sqrt k\,\delta$.
+    $TV \le \sqrt{1-(1-\delta^2)^k} \le \sqrt{k}\,\delta$.
 
     Proof: $TV^2 \le 1-A^2$ with the affinity $A = \sum\sqrt{PQ} = (1-\delta^2)^{k/2}$; Bernoulli's inequality.
 
@@ -222,15 +224,15 @@ def untied(
     slack: float = 1.0,
 ) -> Relation:
     r"""On the four points of theorem41.minimisers let the label at $e_1$ be $1\pm\eta$, and $1+\eta$ with probability
-    $(1+s\delta)/2$, where s is 1 or -1 and $\delta = c/\sqrt k$; the others are 1. Then the minimiser is unique for each s, k
-    labels tell the signs apart with total variation at most c, and an output of Theorem 4.1 has to satisfy
+    $(1+s\delta)/2$, where s is 1 or -1 and $\delta = c/\sqrt{k}$; the others are 1. Then the minimiser is unique for each s,
+    k labels tell the signs apart with total variation at most c, and an output of Theorem 4.1 has to satisfy
     $\frac{1-c}{4}\,\|f_+-f_-\|_D^2 \le \varepsilon_0+\varepsilon(1+\rho\tilde d)\,\max_sE|y-f_s|^2$.
 
     Counterexample: $k = 1$, $c = 2^{-10}$, $\eta = 2^{-10}$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$:
     0.222 against 0.0013. The left side hardly depends on k.
 
-    Proof: with $m = \eta\delta$ the risk is $\frac14(\frac32t^2-4t-2smw_1^2)$ up to a constant, $t = |w|^2$: for $s = 1$ it
-    wants $w_2 = 0$, $t = (4+2m)/3$, for $s = -1$ $w_1 = 0$, $t = 4/3$. So $f_\pm$ are as far apart as before. Then
+    Proof: with $m = \eta\delta$ the risk is $\frac{1}{4}(\frac{3}{2}t^2-4t-2smw_1^2)$ up to a constant, $t = |w|^2$: for $s =
+    1$ it wants $w_2 = 0$, $t = (4+2m)/3$, for $s = -1$ $w_1 = 0$, $t = 4/3$. So $f_\pm$ are as far apart as before. Then
     theorem41.coins and theorem41.le_cam.
 
     Notes: adaptive queries do not help, as only labels at $e_1$ depend on s, and there are at most k of them.
@@ -264,14 +266,14 @@ def untied(
     mutants={"half of eps_0": dict(slack=0.5), "functions of norm 1 only": dict(size=D.interval(0, 1))},
 )
 def forms(d: Tensor, eps: Tensor, eps0: Tensor, constant: Tensor, size: Tensor, *, slack: float = 1.0) -> Relation:
-    r"""Let $\phi(t) = t^p$ with $p = 10d-1 < C$, so that $\phi^{(C)} = 0$, and m at least twice $N = \binom{d+p-1}p$ with as
+    r"""Let $\phi(t) = t^p$ with $p = 10d-1 < C$, so that $\phi^{(C)} = 0$, and m at least twice $N = \binom{d+p-1}{p}$ with as
     many signs + as -: the class is the linear space of the forms of degree p, of dimension N. If $k = c\,\tilde
     d/\varepsilon$ labels are fewer than N, two targets $\pm f$ of the class, $E f^2$ of any size, have the label 0 at every
     labelled point and no noise; every output misses one of them by $E f^2$, while Theorem 4.1 allows $\varepsilon_0$.
 
     In the paper: $\tilde d \le (10d+\log(1/\varepsilon_0)/\log d)$ and "requires $O(\tilde d/\varepsilon)$ labels".
 
-    Counterexample: $d = 6$, $\varepsilon = 1$, $c = 1$: $N = \binom{64}5 = 7624512$ forms of degree 59 against 62 labels. N
+    Counterexample: $d = 6$, $\varepsilon = 1$, $c = 1$: $N = \binom{64}{5} = 7624512$ forms of degree 59 against 62 labels. N
     is exponential in d, so that no constant helps.
 
     Notes: under the readings that make $\tilde d$ the number of monomials of degree below C, or more, this argument is void

@@ -54,12 +54,12 @@ def linear(
 ) -> Relation:
     r"""Let F be linear of dimension D with an orthonormal basis v, f its best function, and draw k points by leverage, $q =
     p|v|^2/D$, with the weights $\beta p/q$, $\sum\beta = s \le 5/4$. With $\varepsilon = 2sD/k$, that is, with $k =
-    2sD/\varepsilon$ labels, the weighted regression $\tilde f$ has $E\,\|\tilde f-f\|_D^2\,1_{good} \le \frac{16}9E|g|^2 =
-    \frac89s\,\varepsilon\,E|y-f|^2 \le \frac{10}9\,\varepsilon\,E|y-f|^2$.
+    2sD/\varepsilon$ labels, the weighted regression $\tilde f$ has $E\,\|\tilde f-f\|_D^2\,1_{good} \le \frac{16}{9}E|g|^2 =
+    \frac{8}{9}s\,\varepsilon\,E|y-f|^2 \le \frac{10}{9}\,\varepsilon\,E|y-f|^2$.
 
     In the paper: $\varepsilon_0+\varepsilon(1+\rho\tilde d)\,E|y-f(W^*,x)|^2$ for networks.
 
-    Proof: the errors are $M^{-1}g$ with $M \succeq \frac34I$; the cross terms of $E|g|^2$ vanish, as $E_D[(y-f)v] = 0$.
+    Proof: the errors are $M^{-1}g$ with $M \succeq \frac{3}{4}I$; the cross terms of $E|g|^2$ vanish, as $E_D[(y-f)v] = 0$.
 
     Tight at: each step is (one sample M = 3/4; leverage; s = 5/4), the whole is not.
 

@@ -53,11 +53,11 @@ def rewriting(w: Tensor, y: Tensor, eps0: Tensor, *, slack: float = 1.0, share: 
     In the paper: "equivalently rewrite the bound in Theorem 4.1 as $E\,E[|y-f(\hat W,x)|^2] \le
     \varepsilon_0+(1+\varepsilon)\,E[|y-f(W^*,x)|^2]$".
 
-    Counterexample: $y = 1$, $w_1 = \frac12$, so $\varepsilon = \frac1{16}$: the risk is $\frac{25}{16}$, but
-    $\varepsilon_0+\frac{17}{16} < \frac1{10}+\frac{17}{16}$. With $w_1^2 = \frac1{10}$, $\varepsilon = \frac1{100}$:
+    Counterexample: $y = 1$, $w_1 = \frac{1}{2}$, so $\varepsilon = \frac{1}{16}$: the risk is $\frac{25}{16}$, but
+    $\varepsilon_0+\frac{17}{16} < \frac{1}{10}+\frac{17}{16}$. With $w_1^2 = \frac{1}{10}$, $\varepsilon = \frac{1}{100}$:
     $\frac{121}{100}$ against at most $\frac{111}{100}$.
 
-    Notes: $\hat f-f$ may add to $f-y$ at full length; $(1+\sqrt\varepsilon)^2$ is what is true (theorem41_rewriting.sharp).
+    Notes: $\hat f-f$ may add to $f-y$ at full length; $(1+\sqrt{\varepsilon})^2$ is what is true (theorem41_rewriting.sharp).
     In a linear class the two are orthogonal, and the rewriting is right up to a lost factor (theorem41_rewriting.linear).
     """
     weights = torch.stack([w], -1)[..., None]
@@ -83,7 +83,7 @@ def rewriting(w: Tensor, y: Tensor, eps0: Tensor, *, slack: float = 1.0, share: 
 )
 def sharp(y: Tensor, best: Tensor, output: Tensor, p: Tensor, *, share: float = 1.0, move: float = 1.0) -> Relation:
     r"""If $\|\hat f-f\|_D^2 \le \varepsilon_0+\varepsilon\,E|y-f|^2$, then $E|y-\hat f|^2 \le
-    \left(\sqrt{E|y-f|^2}+\sqrt{\varepsilon_0+\varepsilon\,E|y-f|^2}\right)^2$, which is $(1+\sqrt\varepsilon)^2E|y-f|^2$ for
+    \left(\sqrt{E|y-f|^2}+\sqrt{\varepsilon_0+\varepsilon\,E|y-f|^2}\right)^2$, which is $(1+\sqrt{\varepsilon})^2E|y-f|^2$ for
     $\varepsilon_0 = 0$.
 
     Proof: the triangle inequality.
@@ -198,7 +198,7 @@ def converse(u: Tensor, v: Tensor, eps: Tensor, eps0: Tensor, *, slack: float = 
     \varepsilon_0+\varepsilon\,E|y-f(W^*)|^2$. Here both are minimisers of the risk, which is 1/3, on the four points of
     theorem41.minimisers.
 
-    Counterexample: the directions $e_1$ and $e_2$: equal risks, and $\|f(\hat W)-f(W^*)\|^2 = \frac89$.
+    Counterexample: the directions $e_1$ and $e_2$: equal risks, and $\|f(\hat W)-f(W^*)\|^2 = \frac{8}{9}$.
 
     Notes: on a convex class it holds (theorem41_rewriting.convex).
     """

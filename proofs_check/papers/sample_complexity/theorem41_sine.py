@@ -46,14 +46,14 @@ def sine(
 ) -> Relation:
     r"""Let $\phi = \sin$, $m = 1$, $x_1$ uniform on [0, 1] and $y = \sin(2\pi rx_1)+N(0,s^2)$ with r one of $N = 2^{bk}$
     integers. Whatever k points are labelled, and whatever is put out, for some r $E\,\|\hat f-f_r\|_D^2 \ge
-    \frac14\left(1-\frac{\frac k2\log(1+1/s^2)+\log2}{\log N}\right)$; Theorem 4.1 wants this to be at most
+    \frac{1}{4}\left(1-\frac{\frac{k}{2}\log(1+1/s^2)+\log2}{\log N}\right)$; Theorem 4.1 wants this to be at most
     $\varepsilon_0+\varepsilon(1+\rho\tilde d)s^2$.
 
     Counterexample: $k = 1$, $b = 64$, $s^2 = 1/4$, $\varepsilon = \varepsilon_0 = 2^{-10}$, $\rho\tilde d = 0$: 0.242 against
     0.0012. As b grows the left side tends to 1/4 for every k, and $\varepsilon_0 < 1/10$.
 
     Proof: the sines are orthogonal with mean square 1/2, so an output within 1/2 of one of them tells which. Each label
-    carries at most $\frac12\log(1+1/s^2)$ (the capacity of a Gaussian channel; queries may adapt), and Fano's inequality
+    carries at most $\frac{1}{2}\log(1+1/s^2)$ (the capacity of a Gaussian channel; queries may adapt), and Fano's inequality
     bounds the probability to tell.
 
     Notes: all hypotheses hold ($|\sin^{(C)}| \le 1$, K = 3 as the sup over w shows at $w \to 0$). So no bound on $\tilde d$

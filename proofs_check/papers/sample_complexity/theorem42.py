@@ -78,7 +78,7 @@ def sampler(
     W: Tensor, direction: Tensor, X: Tensor, y: Tensor, u: Tensor, *, share: float = 1.0, again: bool = False
 ) -> Relation:
     r"""For networks with $\phi(t) = t^2$ and the losses $\ell_i = |f(W,x_i)-y_i|^2$, drawing i with probability $u_i/U$, $U =
-    \sum u_j$, gives $E_i\nabla\ell_i = \frac1U\nabla\sum_ju_j\ell_j$; so stochastic gradients of plain losses minimise the
+    \sum u_j$, gives $E_i\nabla\ell_i = \frac{1}{U}\nabla\sum_ju_j\ell_j$; so stochastic gradients of plain losses minimise the
     weighted objective.
 
     Proof: linearity. The right side is the derivative along a direction, by a five-point formula that is exact for losses of
@@ -149,7 +149,7 @@ def variance(u: Tensor, g: Tensor, *, share: float = 1.0) -> Relation:
     r"""Of the two unbiased estimates of $\nabla\sum q_i\ell_i$, $q = u/U$, from one row: drawing by q has no larger variance
     than drawing uniformly and weighting by $kq_i$: $\sum q_i|g_i|^2 \le k\sum q_i^2|g_i|^2$.
 
-    Counterexample: $u = (1, 3)$, $|g| = (3, \frac13)$: $\frac73 > \frac54$.
+    Counterexample: $u = (1, 3)$, $|g| = (3, \frac{1}{3})$: $\frac{7}{3} > \frac{5}{4}$.
 
     Notes: nor is the other always better (theorem42.variance_uniform). They are equal where $u|g|^2$ is constant
     (theorem42.variance_equal).
@@ -172,7 +172,7 @@ def variance(u: Tensor, g: Tensor, *, share: float = 1.0) -> Relation:
 def variance_uniform(u: Tensor, g: Tensor, *, share: float = 1.0) -> Relation:
     r"""$k\sum q_i^2|g_i|^2 \le \sum q_i|g_i|^2$.
 
-    Counterexample: gradients of equal length, $u = (1, 3)$: $\frac54 > 1$.
+    Counterexample: gradients of equal length, $u = (1, 3)$: $\frac{5}{4} > 1$.
 
     Notes: equal gradients are the case for which the sampler of the paper is made; neither rule dominates.
     """
@@ -242,7 +242,7 @@ def weighted_is_better(V: Tensor, u: Tensor, c: Tensor, *, share: float = 1.0) -
     In the paper: "treat each labeled data equally when we train a neural network would not obtain the optimal predictor
     because some of the data and labels are more important than others"; "a weighted objective is a better choice".
 
-    Counterexample: a constant, two labels, u = (1, 2): $\frac{1+4}{9} = \frac59 > \frac12$.
+    Counterexample: a constant, two labels, u = (1, 2): $\frac{1+4}{9} = \frac{5}{9} > \frac{1}{2}$.
 
     Notes: here the plain regression is the best unbiased one (theorem42.gauss_markov). For a misspecified class the sentence
     is right (theorem42.equal_weights_agnostic).

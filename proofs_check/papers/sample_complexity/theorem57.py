@@ -57,8 +57,8 @@ def _eps_below_one(V: Tensor, p: Tensor, q: Tensor, total: Tensor) -> Tensor:
 )
 def each_output(sample: Tensor, p: Tensor, variance: Tensor, mass: Tensor, *, share: float = 1.0) -> Relation:
     r"""Let F be the constants and $x_1,\dots,x_k$ any k points, drawn from D itself ($D_i = D$, all $\beta_i =
-    \varepsilon/2$) with $A^*A = \sum\beta_i \in [\frac34, \frac54]$, so that the output is good. Then $E_y|\tilde f-f|^2 \le
-    \varepsilon\,E|y-f|^2$.
+    \varepsilon/2$) with $A^*A = \sum\beta_i \in [\frac{3}{4}, \frac{5}{4}]$, so that the output is good. Then $E_y|\tilde
+    f-f|^2 \le \varepsilon\,E|y-f|^2$.
 
     In the paper: "Let P' be a good output of P".
 
@@ -99,14 +99,15 @@ def proof(
     worst: float = 1.0,
     constant: float = 1.0,
 ) -> Relation:
-    r"""$E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac{16}9\cdot\frac\varepsilon2\sum\beta_i\,E|y-f|^2 \le
-    \varepsilon\,E|y-f|^2$, where $g = A^*(y-f)$, $\tilde f-f$ has the coefficients $(A^*A)^{-1}g$ and $\sum\beta_i \le
-    \frac54$.
+    r"""$E\,\|\tilde f-f\|^21_{good} \le \frac{16}{9}E|g|^2 \le \frac{16}{9}\cdot\frac{\varepsilon}{2}\sum\beta_i\,E|y-f|^2
+    \le \varepsilon\,E|y-f|^2$, where $g = A^*(y-f)$, $\tilde f-f$ has the coefficients $(A^*A)^{-1}g$ and $\sum\beta_i \le
+    \frac{5}{4}$.
 
     Repairs: the proof is in an appendix that our copy lacks; this is the argument of Chen and Price (2019), with its own
     constants.
 
-    Counterexample: any instance with $\sum\beta_i > \frac98$: $\frac{16}9\cdot\frac12\cdot\frac54 = \frac{10}9 > 1$.
+    Counterexample: any instance with $\sum\beta_i > \frac{9}{8}$: $\frac{16}{9}\cdot\frac{1}{2}\cdot\frac{5}{4} =
+    \frac{10}{9} > 1$.
 
     Notes: the last step fails, the others hold (theorem57.ten_ninths). That this proof does not give the constant 1 does not
     make the theorem false; for that see theorem57.conditional and theorem57.average.
@@ -153,15 +154,16 @@ def ten_ninths(
     half: float = 1.0,
     most: float = 1.25,
 ) -> Relation:
-    r"""For a linear F and $\rho = 0$: if $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le \frac54$, then $E\,\|\tilde
-    f-f\|^21_{good} \le \frac{16}9E|g|^2 \le \frac89\varepsilon\sum\beta_i\,E|y-f|^2 \le \frac{10}9\varepsilon\,E|y-f|^2$.
+    r"""For a linear F and $\rho = 0$: if $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le \frac{5}{4}$, then
+    $E\,\|\tilde f-f\|^21_{good} \le \frac{16}{9}E|g|^2 \le \frac{8}{9}\varepsilon\sum\beta_i\,E|y-f|^2 \le
+    \frac{10}{9}\varepsilon\,E|y-f|^2$.
 
     In the paper: $E_{P'}\|\tilde f-f\|_D^2 \le \varepsilon\,E|y-f|^2$.
 
     Repairs: the printed constant 1 comes out if $\beta_iK_{D_i} \le \frac{9}{20}\varepsilon$ is asked for.
 
-    Proof: $A^*A \succeq \frac34I$; $E|g|^2 = \sum_iE\,u_i^2|y-f|^2|v|^2$, as the cross terms vanish by $E_{D_i}[u_i(y-f)v] =
-    \beta_iE_D[(y-f)v] = 0$, and $u_i|v|^2 \le \beta_iK_{D_i}$.
+    Proof: $A^*A \succeq \frac{3}{4}I$; $E|g|^2 = \sum_iE\,u_i^2|y-f|^2|v|^2$, as the cross terms vanish by
+    $E_{D_i}[u_i(y-f)v] = \beta_iE_D[(y-f)v] = 0$, and $u_i|v|^2 \le \beta_iK_{D_i}$.
 
     Tight at: step by step only (M = 3/4 always; constant $u|v|^2$; $\sum\beta = 5/4$).
 
@@ -223,7 +225,7 @@ def sum_at_most_one(
     V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, ninths: float = 8.0
 ) -> Relation:
     r"""If $\sum\beta_i \le 1$, as for the independent draws of Lemma 5.9 ($\beta_i = 1/k$), then $E\,\|\tilde
-    f-f\|^21_{good} \le \frac89\varepsilon\,E|y-f|^2$; so the printed constant 1 is right.
+    f-f\|^21_{good} \le \frac{8}{9}\varepsilon\,E|y-f|^2$; so the printed constant 1 is right.
 
     Proof: theorem57.ten_ninths, step by step, with 1 for 5/4.
 
@@ -248,7 +250,7 @@ def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
     r"""Randomized BSS with $\gamma \le 0.11$ has, with certainty, $\lambda(A^*A) \ge \frac{1-2\gamma}{1-\gamma^2}$,
     $\beta_iK_{D_i} \le \varepsilon/2$ and $\sum\beta_i \le 1+\frac{\gamma^2}{D(1-\gamma^2)}$. So the factor before
     $\varepsilon\,E|y-f|^2$ is at most
-    $\frac12\left(\frac{1-\gamma^2}{1-2\gamma}\right)^2\left(1+\frac{\gamma^2}{D(1-\gamma^2)}\right) \le 0.812$.
+    $\frac{1}{2}\left(\frac{1-\gamma^2}{1-2\gamma}\right)^2\left(1+\frac{\gamma^2}{D(1-\gamma^2)}\right) \le 0.812$.
 
     Proof: as theorem57.ten_ninths, with these constants; the product rises with $\gamma$ and falls with D.
 
@@ -280,10 +282,10 @@ def bss(gamma: Tensor, D: Tensor, *, bound: float = 0.812) -> Relation:
 def larger_floor(
     V: Tensor, p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, constant: float = 1.0
 ) -> Relation:
-    r"""If good outputs are those with $\sqrt{5/8} \le \lambda(A^*A) \le \frac54$, then $E\,\|\tilde f-f\|^21_{good} \le
+    r"""If good outputs are those with $\sqrt{5/8} \le \lambda(A^*A) \le \frac{5}{4}$, then $E\,\|\tilde f-f\|^21_{good} \le
     \varepsilon\,E|y-f|^2$: the printed constant.
 
-    Proof: $\frac85\cdot\frac12\cdot\frac54 = 1$ in the place of $\frac{16}9\cdot\frac12\cdot\frac54$.
+    Proof: $\frac{8}{5}\cdot\frac{1}{2}\cdot\frac{5}{4} = 1$ in the place of $\frac{16}{9}\cdot\frac{1}{2}\cdot\frac{5}{4}$.
 
     Notes: $\sqrt{5/8} = 0.79$ in place of 3/4. Conditional on good outputs it takes 5/6 (theorem57.larger_floor_conditional).
     """
@@ -318,7 +320,7 @@ def nearly_orthonormal(
     most: float = 1.25,
 ) -> Relation:
     r"""For a linear F and a basis with $E v_i^2 = 1$ and $|E v_iv_j| \le \rho$: $E\,\|\tilde f-f\|_D^21_{good} \le
-    (1+\rho(D-1))\,E|c|^21_{good}$ and $E|c|^21_{good} \le \frac{10}9\varepsilon\,E|y-f|^2$, c the coefficients of $\tilde
+    (1+\rho(D-1))\,E|c|^21_{good}$ and $E|c|^21_{good} \le \frac{10}{9}\varepsilon\,E|y-f|^2$, c the coefficients of $\tilde
     f-f$.
 
     In the paper: Theorem 5.7 has no such factor, Theorem 4.1 has $1+\rho\tilde d$.

@@ -36,18 +36,18 @@ DRAWS = 3
 )
 def conditional(n: Tensor, tau: Tensor, *, constant: float = 1.0, last: bool = True) -> Relation:
     r"""For an $\varepsilon$-importance sampling procedure, $E[\,\|\tilde f-f\|_D^2 \mid good\,] \le \varepsilon\,E|y-f|^2$.
-    Here F is the constants, a share $\tau$ of the points is noisy, $\varepsilon = \frac1{2n}$, and the procedure stops at the
-    first noisy point once $A^*A \ge \frac34$; if there is none up to $A^*A = \frac54-\frac\varepsilon2$, it steers with
-    probability 1/10 into a bad output.
+    Here F is the constants, a share $\tau$ of the points is noisy, $\varepsilon = \frac{1}{2n}$, and the procedure stops at
+    the first noisy point once $A^*A \ge \frac{3}{4}$; if there is none up to $A^*A = \frac{5}{4}-\frac{\varepsilon}{2}$, it
+    steers with probability 1/10 into a bad output.
 
     In the paper: "Let P' be a good output of P ... Then $\tilde f$ of P' satisfies $E_{P'}\|\tilde f-f\|_D^2 \le
     \varepsilon\,E|y-f|^2$".
 
-    Counterexample: $\varepsilon = \frac1{20}$, $\tau = 10^{-4}$: the left side is 1.020764 times the right one (a rational
+    Counterexample: $\varepsilon = \frac{1}{20}$, $\tau = 10^{-4}$: the left side is 1.020764 times the right one (a rational
     number); with the noisy points in S, 1.018755. As $\varepsilon, \tau \to 0$ it tends to $\frac{28}{27}$.
 
-    Notes: both properties of definition 5.5 hold: $\beta K \le \varepsilon/2$ in every step, $\sum\beta \le \frac54$, and a
-    good output has probability at least 0.9 (theorem57.conditional_procedure). The factor is small, and the paper's own two
+    Notes: both properties of definition 5.5 hold: $\beta K \le \varepsilon/2$ in every step, $\sum\beta \le \frac{5}{4}$, and
+    a good output has probability at least 0.9 (theorem57.conditional_procedure). The factor is small, and the paper's own two
     procedures keep the constant 1 (theorem57.bss, theorem57.sum_at_most_one_conditional); the theorem for every procedure
     needs $\frac{100}{81}$.
     """
@@ -64,8 +64,8 @@ def conditional(n: Tensor, tau: Tensor, *, constant: float = 1.0, last: bool = T
     mutants={"0.905 for 0.9": dict(good=9.05), "1.24 for 5/4": dict(most=1.24)},
 )
 def conditional_procedure(n: Tensor, tau: Tensor, *, good: float = 9.0, most: float = 1.25) -> Relation:
-    r"""The procedure of theorem57.conditional has $\sum\beta \le \frac54$ on every path and $P(good) \ge 0.9$. In its steps
-    $\beta K$ is $\frac\varepsilon2\cdot1$, $\frac\varepsilon4\cdot2$ and $\frac\varepsilon4\cdot1$.
+    r"""The procedure of theorem57.conditional has $\sum\beta \le \frac{5}{4}$ on every path and $P(good) \ge 0.9$. In its steps
+    $\beta K$ is $\frac{\varepsilon}{2}\cdot1$, $\frac{\varepsilon}{4}\cdot2$ and $\frac{\varepsilon}{4}\cdot1$.
 
     Tight at: the longest path; $\tau \to 0$.
     """
@@ -88,7 +88,7 @@ def conditional_procedure(n: Tensor, tau: Tensor, *, good: float = 9.0, most: fl
     mutants={"1.03 for 28/27": dict(share=0.9932), "P(good) = 0.91": dict(good=0.91)},
 )
 def conditional_limit(n: Tensor, tau: Tensor, *, share: float = 1.0, good: float = 0.9) -> Relation:
-    r"""For every $\varepsilon = \frac1{2n}$ and $\tau$, the procedure of theorem57.conditional has
+    r"""For every $\varepsilon = \frac{1}{2n}$ and $\tau$, the procedure of theorem57.conditional has
     $\frac{E[\,\|\tilde f-f\|^2\mid good\,]}{\varepsilon\,E|y-f|^2} \le \frac{14/15}{0.9} = \frac{28}{27}$.
 
     Proof: the sum is below $\int_{3n}^{5n}\frac{dj}{j^2}$.
@@ -113,10 +113,10 @@ def conditional_limit(n: Tensor, tau: Tensor, *, share: float = 1.0, good: float
     mutants={"0.93 for 14/15": dict(share=0.9964), "0.92 for 14/15": dict(share=0.9857)},
 )
 def average_stopping(n: Tensor, tau: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Stopping at the first noisy point, with $\varepsilon = \frac1{2n}$, reaches $\frac{E\,\|\tilde
+    r"""Stopping at the first noisy point, with $\varepsilon = \frac{1}{2n}$, reaches $\frac{E\,\|\tilde
     f-f\|^21_{good}}{\varepsilon\,E|y-f|^2} \le \frac{14}{15}$, and tends to it: below the printed constant 1.
 
-    Proof: $2n\left(\frac1{3n}+\int_{3n}^{5n}\frac{dj}{j^2}\right) = \frac{14}{15}$.
+    Proof: $2n\left(\frac{1}{3n}+\int_{3n}^{5n}\frac{dj}{j^2}\right) = \frac{14}{15}$.
 
     Notes: whether some procedure exceeds 1 in this reading is open (theorem57.average).
     """
@@ -173,8 +173,8 @@ def _mostly_above(p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tens
 def conditional_constant(
     p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, worst: float = 1.0, most: float = 1.25
 ) -> Relation:
-    r"""If $P(good) \ge 0.9$, then $0.9\,E[\,\|\tilde f-f\|^2\mid good\,] \le E\,\|\tilde f-f\|^21_{good} \le \frac{16}9E|g|^2
-    \le \frac{10}9\varepsilon\,E|y-f|^2$; so $E[\,\|\tilde f-f\|^2\mid good\,] \le \frac{100}{81}\varepsilon\,E|y-f|^2$.
+    r"""If $P(good) \ge 0.9$, then $0.9\,E[\,\|\tilde f-f\|^2\mid good\,] \le E\,\|\tilde f-f\|^21_{good} \le \frac{16}{9}E|g|^2
+    \le \frac{10}{9}\varepsilon\,E|y-f|^2$; so $E[\,\|\tilde f-f\|^2\mid good\,] \le \frac{100}{81}\varepsilon\,E|y-f|^2$.
 
     Repairs: the printed constant 1 comes out if $\beta_iK_{D_i} \le \frac{81}{200}\varepsilon$ is asked for.
 
@@ -211,8 +211,8 @@ def sum_at_most_one_conditional(
     p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, worst: float = 1.0, most: float = 1.0
 ) -> Relation:
     r"""If $\sum\beta_i \le 1$ and $P(good) \ge 0.9$, then $E[\,\|\tilde f-f\|^2\mid good\,] \le
-    \frac{10}9\cdot\frac89\,\varepsilon\,E|y-f|^2 = \frac{80}{81}\,\varepsilon\,E|y-f|^2$: the printed constant 1 is right for
-    the independent draws of Lemma 5.9.
+    \frac{10}{9}\cdot\frac{8}{9}\,\varepsilon\,E|y-f|^2 = \frac{80}{81}\,\varepsilon\,E|y-f|^2$: the printed constant 1 is
+    right for the independent draws of Lemma 5.9.
     """
     found = _constants(p, q, y, variance, total)
     return chain(
@@ -242,7 +242,7 @@ def sum_at_most_one_conditional(
 def larger_floor_conditional(
     p: Tensor, q: Tensor, y: Tensor, variance: Tensor, total: Tensor, *, worst: float = 1.0, most: float = 1.25
 ) -> Relation:
-    r"""If good outputs are those with $\frac56 \le \lambda(A^*A) \le \frac54$, of probability at least 0.9, then
+    r"""If good outputs are those with $\frac{5}{6} \le \lambda(A^*A) \le \frac{5}{4}$, of probability at least 0.9, then
     $0.9\,E[\,\|\tilde f-f\|^2\mid good\,] \le \frac{36}{25}E|g|^2 \le 0.9\,\varepsilon\,E|y-f|^2$: the printed constant.
     """
     found = _constants(p, q, y, variance, total, (5 + 0 * total) / 6)
