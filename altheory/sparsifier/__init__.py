@@ -32,24 +32,30 @@ from altheory.sparsifier._barriers import (
 )
 from altheory.sparsifier._bss import BSSHistory, randomized_bss, round_draws
 from altheory.sparsifier._designs import Design, a_optimal, e_optimal
+from altheory.sparsifier._expectation import Expected, expected_error, orthogonal_residual
 from altheory.sparsifier._iid import leverage, uniform
 from altheory.sparsifier._pool import Pool, Sample, SampleHistory, pool
 from altheory.sparsifier._regression import weighted_draws, weighted_regression, weighted_sgd
+from altheory.sparsifier._stopping import RareNoise, steer_away_from_silence, stop_at_noise
 
 __all__ = [
     "BSSHistory",
     "Design",
+    "Expected",
     "Pool",
+    "RareNoise",
     "Sample",
     "SampleHistory",
     "Step",
     "a_optimal",
     "barrier_matrix",
     "e_optimal",
+    "expected_error",
     "gamma_for",
     "leverage",
     "middle",
     "next_round",
+    "orthogonal_residual",
     "pool",
     "potential",
     "randomized_bss",
@@ -57,6 +63,8 @@ __all__ = [
     "round_law",
     "safe_gamma",
     "start",
+    "steer_away_from_silence",
+    "stop_at_noise",
     "uniform",
     "weighted_draws",
     "weighted_regression",
