@@ -51,4 +51,3 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$V$", "al.gradnorm.varentropy", "(n,)", "varentropy, the variance of log p under p"),
     (r"$F$", "J' fisher J", "(p, p)", "Fisher information of a sample, J'(diag p - pp')J"),
 ]
-GLOSSARY: list[tuple[str, str, str, str]] = []
