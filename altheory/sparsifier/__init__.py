@@ -35,11 +35,13 @@ from altheory.sparsifier._designs import Design, a_optimal, e_optimal
 from altheory.sparsifier._iid import leverage, uniform
 from altheory.sparsifier._pool import Pool, Sample, SampleHistory, pool
 from altheory.sparsifier._regression import weighted_draws, weighted_regression, weighted_sgd
+from altheory.sparsifier._runs import Runs, randomized_bss_runs
 
 __all__ = [
     "BSSHistory",
     "Design",
     "Pool",
+    "Runs",
     "Sample",
     "SampleHistory",
     "Step",
@@ -53,6 +55,7 @@ __all__ = [
     "pool",
     "potential",
     "randomized_bss",
+    "randomized_bss_runs",
     "round_law",
     "safe_gamma",
     "start",
