@@ -140,7 +140,7 @@ def _independent(arm: str, squares: Tensor, trials: int, most: int, generator: t
     return index.reshape(seeds, trials, most), (1 / law).gather(1, index).reshape(seeds, trials, most)
 
 
-def _point(V: Tensor, residual: Tensor, index: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _point(V: Tensor, residual: Tensor, index: Tensor, u: Tensor) -> tuple[Tensor, ...]:
     """Draws, distinct rows, error and error under equal noise, (seeds, trials) each."""
     found = [errors(*one) for one in zip(V, residual, index, u, strict=True)]
     return (

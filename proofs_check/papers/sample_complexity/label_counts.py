@@ -99,9 +99,9 @@ def diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) ->
     mutants={"a fifth fewer": dict(most=0.8), "different rows, a fifth fewer": dict(count="distinct", most=0.8)},
 )
 def heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, count: str = "draws", most: float = FEWER) -> Measurement:
-    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.9 of those that leverage sampling
-    needs.""" found = label_counts(x, labels, seed)["heavy tails"] return measurement(ratio(found, "BSS", "leverage",
-    count=count), expect=(0.0, most), show=shown(found, "heavy tails"))
+    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.9 of what leverage sampling needs."""
+    found = label_counts(x, labels, seed)["heavy tails"]
+    return measurement(ratio(found, "BSS", "leverage", count=count), expect=(0.0, most), show=shown(found, "heavy tails"))
 
 
 @claim(
