@@ -19,6 +19,7 @@ from proofs_check.papers.sample_complexity._label_counts import (
     LEVELS,
     ONCE,
     ROWS,
+    SIZES,
     Outcome,
     label_counts,
     needed,
@@ -132,33 +133,6 @@ def guaranteed(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) 
     )
 
 
-@claim(
-    id="sample_complexity.label_counts.unweighted",
-    title="Heavy tails: without weights, BSS needs fewer labels than leverage sampling",
-    source=SOURCE,
-    reading="a tenth fewer draws for an error of 0.1, neither weighted, which is not the paper's method",
-    expect="reproduced",
-    experiment=EXPERIMENT,
-    x=ROWS,
-    labels=ROWS.labels,
-    seed=SEED,
-    mutants={"at most a quarter": dict(most=0.25), "with weights": dict(arms=("BSS", "leverage"))},
-)
-def unweighted(
-    x: Tensor,
-    labels: Tensor,
-    seed: Tensor,
-    *,
-    arms: tuple[str, str] = ("BSS, unweighted", "leverage, unweighted"),
-    most: float = FEWER,
-) -> Measurement:
-    r"""On the pool with heavy tails, least squares without weights on the rows of randomized BSS has the error 0.1 after at
-    most 0.9 of the draws that it takes on the rows of leverage sampling.
-    """
-    found = label_counts(x, labels, seed)["heavy tails"]
-    return measurement(ratio(found, *arms, levels=(0.1,)), expect=(0.0, most), show=shown(found, "heavy tails"))
-
-
 # beside uniform sampling
 
 
@@ -224,25 +198,53 @@ def uniform_diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = F
 @claim(
     id="sample_complexity.label_counts.uniform.wins",
     title="Digits: at a small error uniform sampling needs the fewest labels",
-    source=f"{SOURCE}; our finding",
-    reading="draws for an error of 0.03, beside weighted leverage sampling and BSS",
+    source=f"{SOURCE}; a finding of the audit on one draw of features and one target",
+    reading="all ten classes; a tenth fewer draws for an error of 0.03 than weighted leverage sampling and than BSS",
+    expect="not-reproduced",
+    experiment=EXPERIMENT,
+    x=ROWS,
+    labels=ROWS.labels,
+    seed=SEED,
+    mutants={"a fifth fewer": dict(most=0.8), "on the pool with heavy tails": dict(pool="heavy tails")},
+)
+def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits", most: float = FEWER) -> Measurement:
+    r"""On digits uniform sampling reaches the error 0.03 with at most 0.9 of the draws of leverage sampling, and of BSS.
+
+    Notes: error times k tends to $E|v|^2\eta^2$ with uniform draws and to D with leverage draws (noise $\eta$ of mean square one).
+    Over the ten classes the first is 20 to 22, and D is 21: no difference. For a single class it may be a fifth less.
+    """
+    found = label_counts(x, labels, seed)[pool]
+    worst = torch.maximum(*(ratio(found, "uniform", arm, (0.03,)) for arm in ("leverage", "BSS")))
+    return measurement(worst, expect=(0.0, most), show=shown(found, pool))
+
+
+@claim(
+    id="sample_complexity.label_counts.uniform.limit",
+    title="When uniform sampling is enough: its error is E|v|^2 eta^2 / k",
+    source=f"{SOURCE}; our form",
+    reading="64 D draws on digits and diabetes; the farther one from 1",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"at most half": dict(most=0.5), "on the pool with heavy tails": dict(pool="heavy tails")},
+    mutants={"within 0.001": dict(within=0.001), "on the pool with heavy tails": dict(pools=("heavy tails",))},
 )
-def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits", most: float = FEWER) -> Measurement:
-    r"""On digits uniform sampling reaches the error 0.03 with at most 0.9 of the draws of weighted leverage sampling, and of
-    BSS.
+def uniform_limit(
+    x: Tensor, labels: Tensor, seed: Tensor, *, pools: tuple[str, ...] = ("digits", "diabetes"), within: float = 0.25
+) -> Measurement:
+    r"""With uniform draws the mean error times k differs from $E|v|^2\eta^2$, the noise $\eta$ of mean square one, by at most a
+    quarter.
 
-    Notes: with uniform draws the error tends to $E|v|^2\eta^2/k$, with leverage draws to $D/k$ (noise $\eta$ of mean square
-    one). Digits far from the rest, with a large $|v|$, are not those with the large residuals.
+    Notes: so uniform sampling needs fewer labels than any method of the error $D/k$ where rows with large $|v|$ have small residuals,
+    and more where they have large ones. Coherence alone decides only how many draws it takes until this limit is near.
     """
-    found = label_counts(x, labels, seed)[pool]
-    worst = torch.maximum(*(ratio(found, "uniform", arm, (0.03,)) for arm in ("leverage", "BSS")))
-    return measurement(worst, expect=(0.0, most), show=shown(found, pool))
+    found = label_counts(x, labels, seed)
+    off = []
+    for name in pools:
+        arm, at = found[name].arms["uniform"], SIZES[name].index(64)
+        off.append((arm.error[..., at].mean(1) * arm.draws[:, 0, at] / found[name].uniform - 1).abs())
+    return measurement(torch.stack(off).amax(0), expect=(0.0, within), show=[shown(found[name], name)[0] for name in found])
 
 
 # weights, repetitions
@@ -250,46 +252,50 @@ def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits
 
 @claim(
     id="sample_complexity.label_counts.weights.early",
-    title="Digits: at the error 0.1 the weights of leverage sampling cost labels",
+    title="Digits: at the error 0.1 weights save labels",
     source=f"{PAPER}, theorem 4.2, 'a weighted objective is a better choice'",
-    reading="draws for an error of 0.1, leverage sampling with and without weights",
-    expect="reproduced",
+    reading="a tenth fewer draws for an error of 0.1, leverage sampling with weights beside without",
+    expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"at most half": dict(most=0.5), "at the error 0.03": dict(level=0.03)},
+    mutants={"a fifth fewer": dict(most=0.8), "half": dict(most=0.5)},
 )
-def weights_early(x: Tensor, labels: Tensor, seed: Tensor, *, level: float = 0.1, most: float = FEWER) -> Measurement:
-    r"""On digits the error 0.1 is reached without weights after at most 0.9 of the draws that it takes with weights."""
+def weights_early(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) -> Measurement:
+    r"""On digits the error 0.1 is reached with weights after at most 0.9 of the draws that it takes without."""
     found = label_counts(x, labels, seed)["digits"]
     return measurement(
-        ratio(found, "leverage, unweighted", "leverage", (level,)), expect=(0.0, most), show=shown(found, "digits")
+        ratio(found, "leverage", "leverage, unweighted", (0.1,)), expect=(0.0, most), show=shown(found, "digits")
     )
 
 
 @claim(
     id="sample_complexity.label_counts.weights.late",
-    title="Digits: without weights the error 0.03 is never reached",
+    title="Digits and heavy tails: at the error 0.03 weights save labels",
     source=f"{PAPER}, theorem 4.2, 'would not obtain the optimal predictor'",
-    reading="the error at the largest number of draws, leverage sampling without weights",
+    reading="a tenth fewer draws for an error of 0.03, leverage sampling with weights beside without; the larger of both ratios",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"nor with weights": dict(arm="leverage"), "nor 0.1": dict(least=0.1)},
+    mutants={"at the error 0.1": dict(level=0.1), "a tenth": dict(most=0.1)},
 )
-def weights_late(
-    x: Tensor, labels: Tensor, seed: Tensor, *, arm: str = "leverage, unweighted", least: float = 0.03
-) -> Measurement:
-    r"""On digits the error of least squares without weights on 64 D leverage draws is above 0.03 of the noise.
+def weights_late(x: Tensor, labels: Tensor, seed: Tensor, *, level: float = 0.03, most: float = FEWER) -> Measurement:
+    r"""On digits and on the pool with heavy tails the error 0.03 is reached with weights after at most 0.9 of the draws that it
+    takes without.
 
-    Notes: without weights the minimiser tends to the best f under the law of the draws, which is not the law of the error. So
-    the paper's sentence is true here, where no function fits; where one does, weights only cost.
+    Notes: without weights the minimiser tends to the best f under the law of the draws, which is not the law of the error: its
+    error stays above a limit. So the paper's sentence is true here, where no function fits; where one does, weights only cost.
     """
-    found = label_counts(x, labels, seed)["digits"]
-    return measurement(found.arms[arm].error[..., -1].mean(1), expect=(least, 100.0), show=shown(found, "digits"))
+    found = label_counts(x, labels, seed)
+    both = [ratio(found[name], "leverage", "leverage, unweighted", (level,)) for name in ("digits", "heavy tails")]
+    return measurement(
+        torch.stack(both).amax(0),
+        expect=(0.0, most),
+        show=[*shown(found["digits"], "digits"), *shown(found["heavy tails"], "heavy tails")],
+    )
 
 
 @claim(
