@@ -14,6 +14,7 @@ import torch
 
 from altheory._inputs import InputError, as_tensor, check_integer, member
 from altheory._weights import seed_of
+from altheory.kernels._schedule import single_threaded_libraries
 from altheory.sparsifier._barriers import middle, start
 from altheory.sparsifier._pool import _SUM
 
@@ -70,8 +71,23 @@ def randomized_bss_runs(
     runs = check_integer("runs", runs)
     given = as_tensor("V", V, min_ndim=2, layout="(..., n, D)")
     rows, masses = _pools(given, p)
-    pools, n, D = rows.shape
     generator = torch.Generator().manual_seed(seed_of(seed))
+    with single_threaded_libraries():  # D x D matrices are too small to share
+        chosen, weights = _rounds(rows, masses, gamma, runs, generator)
+    shape = (*given.shape[:-2], runs)
+    u = torch.stack(weights, -1).reshape(*shape, -1)
+    return Runs(
+        torch.stack(chosen, -1).reshape(*shape, -1).to(given.device),
+        u.to(dtype=given.dtype, device=given.device),
+        (u > 0).sum(-1).to(given.device),
+    )
+
+
+def _rounds(
+    rows: Tensor, masses: Tensor, gamma: float, runs: int, generator: torch.Generator
+) -> tuple[list[Tensor], list[Tensor]]:
+    """For each round the rows that all runs drew, and their weights; zeros once a run is over."""
+    pools, n, D = rows.shape
     table = rows.reshape(pools * n, D)
     squares = (table * table).sum(-1)
     running = torch.cumsum(masses.reshape(-1) * squares, 0)
@@ -96,13 +112,7 @@ def randomized_bss_runs(
         going = upper - lower < 8 * D / gamma * (1 - 1e-14)
         if not bool(going.all()):
             B, lower, upper, alive = B[going], lower[going], upper[going], alive[going]
-    shape = (*given.shape[:-2], runs)
-    u = torch.stack(weights, -1).reshape(*shape, -1)
-    return Runs(
-        torch.stack(chosen, -1).reshape(*shape, -1).to(given.device),
-        u.to(dtype=given.dtype, device=given.device),
-        (u > 0).sum(-1).to(given.device),
-    )
+    return chosen, weights
 
 
 def _barrier_matrix(B: Tensor, lower: Tensor, upper: Tensor, eye: Tensor) -> Tensor:

@@ -210,7 +210,7 @@ def uniform_diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = F
 def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits", most: float = FEWER) -> Measurement:
     r"""On digits uniform sampling reaches the error 0.03 with at most 0.9 of the draws of leverage sampling, and of BSS.
 
-    Notes: error times k tends to $E|v|^2\eta^2$ with uniform draws and to D with leverage draws (noise $\eta$ of mean square one).
+    Notes: error times k tends to $E|v|^2\eta^2$ with uniform draws, to D with leverage draws (noise $\eta$ of mean square 1).
     Over the ten classes the first is 20 to 22, and D is 21: no difference. For a single class it may be a fifth less.
     """
     found = label_counts(x, labels, seed)[pool]
@@ -236,7 +236,7 @@ def uniform_limit(
     r"""With uniform draws the mean error times k differs from $E|v|^2\eta^2$, the noise $\eta$ of mean square one, by at most a
     quarter.
 
-    Notes: so uniform sampling needs fewer labels than any method of the error $D/k$ where rows with large $|v|$ have small residuals,
+    Notes: so uniform draws need fewer labels than a method of the error $D/k$ where rows with large $|v|$ have small residuals,
     and more where they have large ones. Coherence alone decides only how many draws it takes until this limit is near.
     """
     found = label_counts(x, labels, seed)
@@ -274,7 +274,7 @@ def weights_early(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWE
     id="sample_complexity.label_counts.weights.late",
     title="Digits and heavy tails: at the error 0.03 weights save labels",
     source=f"{PAPER}, theorem 4.2, 'would not obtain the optimal predictor'",
-    reading="a tenth fewer draws for an error of 0.03, leverage sampling with weights beside without; the larger of both ratios",
+    reading="a tenth fewer draws for an error of 0.03, leverage sampling with weights beside without; the larger ratio",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
