@@ -211,7 +211,7 @@ def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits
     r"""On digits uniform sampling reaches the error 0.03 with at most 0.9 of the draws of leverage sampling, and of BSS.
 
     Notes: error times k tends to $E|v|^2\eta^2$ with uniform draws, to D with leverage draws (noise $\eta$ of mean square 1).
-    Over the ten classes the first is 20 to 22, and D is 21: no difference. For a single class it may be a fifth less.
+    Over the ten classes the first is 20 to 22, and D is 21: no difference. For a single class it is 16 to 25.
     """
     found = label_counts(x, labels, seed)[pool]
     worst = torch.maximum(*(ratio(found, "uniform", arm, (0.03,)) for arm in ("leverage", "BSS")))
