@@ -30,8 +30,8 @@ from proofs_check.relations import Measurement
 PAPER = "Sample Complexity of Deep Active Learning"
 SOURCE = f"{PAPER}, section 1 and theorem 4.1; the paper has no experiment"
 SEED = D.seed()
-#: what "fewer" means: a tenth at least
-FEWER = 0.9
+#: what "fewer" means: a fifth at least; the scatter of five seeds is too large for a finer question
+FEWER = 0.8
 
 
 def ratio(outcome: Outcome, arm: str, other: str, levels: tuple[float, ...] = LEVELS, count: str = "draws") -> Tensor:
@@ -51,16 +51,16 @@ def ratio(outcome: Outcome, arm: str, other: str, levels: tuple[float, ...] = LE
     id="sample_complexity.label_counts.digits",
     title="Digits: BSS needs fewer labels than leverage sampling",
     source=SOURCE,
-    reading="a tenth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
+    reading="a fifth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "than uniform, a fifth fewer": dict(other="uniform", most=0.8)},
+    mutants={"a quarter fewer": dict(most=0.75), "than uniform": dict(other="uniform")},
 )
 def digits(x: Tensor, labels: Tensor, seed: Tensor, *, other: str = "leverage", most: float = FEWER) -> Measurement:
-    r"""On digits the draws that randomized BSS needs are at most 0.9 of those that leverage sampling needs.
+    r"""On digits the draws that randomized BSS needs are at most 0.8 of those that leverage sampling needs.
 
     Notes: to first order both have the error $D/k$ of the noise, whatever the labels, so the counts agree. What BSS saves is
     the logarithm in the guarantee (sample_complexity.label_counts.guaranteed).
@@ -73,16 +73,16 @@ def digits(x: Tensor, labels: Tensor, seed: Tensor, *, other: str = "leverage", 
     id="sample_complexity.label_counts.diabetes",
     title="Diabetes: BSS needs fewer labels than leverage sampling",
     source=SOURCE,
-    reading="a tenth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
+    reading="a fifth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "a quarter fewer": dict(most=0.75)},
+    mutants={"a quarter fewer": dict(most=0.75), "a third fewer": dict(most=2 / 3)},
 )
 def diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) -> Measurement:
-    r"""On the diabetes patients the draws that randomized BSS needs are at most 0.9 of those that leverage sampling needs."""
+    r"""On the diabetes patients the draws that randomized BSS needs are at most 0.8 of those that leverage sampling needs."""
     found = label_counts(x, labels, seed)["diabetes"]
     return measurement(ratio(found, "BSS", "leverage"), expect=(0.0, most), show=shown(found, "diabetes"))
 
@@ -91,16 +91,16 @@ def diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) ->
     id="sample_complexity.label_counts.heavy_tails",
     title="Heavy tails: BSS needs fewer labels than leverage sampling",
     source=SOURCE,
-    reading="a tenth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
+    reading="a fifth fewer draws for errors of 0.1 and 0.03 of the noise, both weighted",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "different rows, a fifth fewer": dict(count="distinct", most=0.8)},
+    mutants={"a quarter fewer": dict(most=0.75), "different rows": dict(count="distinct")},
 )
 def heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, count: str = "draws", most: float = FEWER) -> Measurement:
-    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.9 of what leverage sampling needs."""
+    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.8 of what leverage sampling needs."""
     found = label_counts(x, labels, seed)["heavy tails"]
     return measurement(ratio(found, "BSS", "leverage", count=count), expect=(0.0, most), show=shown(found, "heavy tails"))
 
@@ -118,7 +118,7 @@ def heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, count: str = "draws"
     mutants={"at most 0.6": dict(most=0.6), "at most half": dict(most=0.5)},
 )
 def guaranteed(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) -> Measurement:
-    r"""Randomized BSS with $\gamma = 0.11$ stops after at most 0.9 of the $D\ln(20D)/0.0289$ draws that Chernoff's bound asks
+    r"""Randomized BSS with $\gamma = 0.11$ stops after at most 0.8 of the $D\ln(20D)/0.0289$ draws that Chernoff's bound asks
     of leverage sampling.
 
     In the paper: $O(D/\varepsilon)$ labels against $O(D\log D+D/\varepsilon)$.
@@ -140,16 +140,16 @@ def guaranteed(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) 
     id="sample_complexity.label_counts.uniform.heavy_tails",
     title="Heavy tails: BSS needs fewer labels than uniform sampling",
     source=SOURCE,
-    reading="a pool in which a few rows dominate; three tenths fewer draws for errors of 0.1 and 0.03",
+    reading="a pool in which a few rows dominate; a fifth fewer draws for errors of 0.1 and 0.03",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"leverage for uniform": dict(other="leverage"), "a hundredth": dict(most=0.01)},
+    mutants={"leverage for uniform": dict(other="leverage"), "a twentieth": dict(most=0.05)},
 )
-def uniform_heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, other: str = "uniform", most: float = 0.7) -> Measurement:
-    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.7 of those that uniform sampling needs.
+def uniform_heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, other: str = "uniform", most: float = FEWER) -> Measurement:
+    r"""On the pool with heavy tails the draws that randomized BSS needs are at most 0.8 of those that uniform sampling needs.
 
     Notes: uniform draws must find the rows that dominate, so they need about as many as there are rows.
     """
@@ -161,18 +161,18 @@ def uniform_heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, other: str =
     id="sample_complexity.label_counts.uniform.digits",
     title="Digits: BSS needs fewer labels than uniform sampling",
     source=SOURCE,
-    reading="a tenth fewer draws for errors of 0.1 and 0.03 of the noise",
+    reading="a fifth fewer draws for errors of 0.1 and 0.03 of the noise",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "for 0.03 alone": dict(levels=(0.03,))},
+    mutants={"a quarter fewer": dict(most=0.75), "for 0.03 alone": dict(levels=(0.03,))},
 )
 def uniform_digits(
     x: Tensor, labels: Tensor, seed: Tensor, *, levels: tuple[float, ...] = LEVELS, most: float = FEWER
 ) -> Measurement:
-    r"""On digits the draws that randomized BSS needs are at most 0.9 of those that uniform sampling needs."""
+    r"""On digits the draws that randomized BSS needs are at most 0.8 of those that uniform sampling needs."""
     found = label_counts(x, labels, seed)["digits"]
     return measurement(ratio(found, "BSS", "uniform", levels), expect=(0.0, most), show=shown(found, "digits"))
 
@@ -181,16 +181,16 @@ def uniform_digits(
     id="sample_complexity.label_counts.uniform.diabetes",
     title="Diabetes: BSS needs fewer labels than uniform sampling",
     source=SOURCE,
-    reading="a tenth fewer draws for errors of 0.1 and 0.03 of the noise",
+    reading="a fifth fewer draws for errors of 0.1 and 0.03 of the noise",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "a quarter fewer": dict(most=0.75)},
+    mutants={"a quarter fewer": dict(most=0.75), "a third fewer": dict(most=2 / 3)},
 )
 def uniform_diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) -> Measurement:
-    r"""On the diabetes patients the draws that randomized BSS needs are at most 0.9 of those that uniform sampling needs."""
+    r"""On the diabetes patients the draws that randomized BSS needs are at most 0.8 of those that uniform sampling needs."""
     found = label_counts(x, labels, seed)["diabetes"]
     return measurement(ratio(found, "BSS", "uniform"), expect=(0.0, most), show=shown(found, "diabetes"))
 
@@ -199,16 +199,16 @@ def uniform_diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = F
     id="sample_complexity.label_counts.uniform.wins",
     title="Digits: at a small error uniform sampling needs the fewest labels",
     source=f"{SOURCE}; a finding of the audit on one draw of features and one target",
-    reading="all ten classes; a tenth fewer draws for an error of 0.03 than weighted leverage sampling and than BSS",
+    reading="all ten classes; a fifth fewer draws for an error of 0.03 than weighted leverage sampling and than BSS",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "on the pool with heavy tails": dict(pool="heavy tails")},
+    mutants={"a quarter fewer": dict(most=0.75), "on the pool with heavy tails": dict(pool="heavy tails")},
 )
 def uniform_wins(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "digits", most: float = FEWER) -> Measurement:
-    r"""On digits uniform sampling reaches the error 0.03 with at most 0.9 of the draws of leverage sampling, and of BSS.
+    r"""On digits uniform sampling reaches the error 0.03 with at most 0.8 of the draws of leverage sampling, and of BSS.
 
     Notes: error times k tends to $E|v|^2\eta^2$ with uniform draws, to D with leverage draws (noise $\eta$ of mean square 1).
     Over the ten classes the first is 20 to 22, and D is 21: no difference. For a single class it is 16 to 25.
@@ -254,16 +254,16 @@ def uniform_limit(
     id="sample_complexity.label_counts.weights.early",
     title="Digits: at the error 0.1 weights save labels",
     source=f"{PAPER}, theorem 4.2, 'a weighted objective is a better choice'",
-    reading="a tenth fewer draws for an error of 0.1, leverage sampling with weights beside without",
+    reading="a fifth fewer draws for an error of 0.1, leverage sampling with weights beside without",
     expect="not-reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"a fifth fewer": dict(most=0.8), "half": dict(most=0.5)},
+    mutants={"a quarter fewer": dict(most=0.75), "half": dict(most=0.5)},
 )
 def weights_early(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWER) -> Measurement:
-    r"""On digits the error 0.1 is reached with weights after at most 0.9 of the draws that it takes without."""
+    r"""On digits the error 0.1 is reached with weights after at most 0.8 of the draws that it takes without."""
     found = label_counts(x, labels, seed)["digits"]
     return measurement(
         ratio(found, "leverage", "leverage, unweighted", (0.1,)), expect=(0.0, most), show=shown(found, "digits")
@@ -274,16 +274,16 @@ def weights_early(x: Tensor, labels: Tensor, seed: Tensor, *, most: float = FEWE
     id="sample_complexity.label_counts.weights.late",
     title="Digits and heavy tails: at the error 0.03 weights save labels",
     source=f"{PAPER}, theorem 4.2, 'would not obtain the optimal predictor'",
-    reading="a tenth fewer draws for an error of 0.03, leverage sampling with weights beside without; the larger ratio",
+    reading="a fifth fewer draws for an error of 0.03, leverage sampling with weights beside without; the larger ratio",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
     labels=ROWS.labels,
     seed=SEED,
-    mutants={"at the error 0.1": dict(level=0.1), "a tenth": dict(most=0.1)},
+    mutants={"at the error 0.1": dict(level=0.1), "a third": dict(most=1 / 3)},
 )
 def weights_late(x: Tensor, labels: Tensor, seed: Tensor, *, level: float = 0.03, most: float = FEWER) -> Measurement:
-    r"""On digits and on the pool with heavy tails the error 0.03 is reached with weights after at most 0.9 of the draws that it
+    r"""On digits and on the pool with heavy tails the error 0.03 is reached with weights after at most 0.8 of the draws that it
     takes without.
 
     Notes: without weights the minimiser tends to the best f under the law of the draws, which is not the law of the error: its
@@ -302,7 +302,7 @@ def weights_late(x: Tensor, labels: Tensor, seed: Tensor, *, level: float = 0.03
     id="sample_complexity.label_counts.repetition",
     title="Diabetes: no row twice, and uniform sampling needs the fewest labels",
     source=f"{SOURCE}; our finding",
-    reading="different rows, whose labels must be bought, for an error of 0.03",
+    reading="different rows, whose labels must be bought, for an error of 0.03; fewer than BSS",
     expect="reproduced",
     experiment=EXPERIMENT,
     x=ROWS,
@@ -310,9 +310,9 @@ def weights_late(x: Tensor, labels: Tensor, seed: Tensor, *, level: float = 0.03
     seed=SEED,
     mutants={"at most half": dict(most=0.5), "on the pool with heavy tails": dict(pool="heavy tails")},
 )
-def repetition(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "diabetes", most: float = FEWER) -> Measurement:
-    r"""On the diabetes patients uniform sampling without repetition needs at most 0.9 of the labels of randomized BSS for the
-    error 0.03.
+def repetition(x: Tensor, labels: Tensor, seed: Tensor, *, pool: str = "diabetes", most: float = 1.0) -> Measurement:
+    r"""On the diabetes patients uniform sampling without repetition needs fewer labels than randomized BSS for the error
+    0.03.
 
     Notes: where the pool is not much larger than the labels wanted, a row drawn twice is a label not bought, and with all
     labels the error is 0.
