@@ -286,8 +286,8 @@ def _table(outcome: Outcome, name: str) -> Table:
                 value = needed(outcome, arm, level, count=count, centre=centre)
                 most = (found.draws if count == "draws" else found.distinct)[..., -1].mean()
                 cells.append(value if value.isfinite().all() else f"> {float(most):.0f}")
-        middle = found.error[..., SIZES[name].index(16) if arm in INDEPENDENT else 2]
-        rows.append((arm, [*cells, middle.std(1)]))
+        near = (found.draws.mean((0, 1)) / outcome.D - 16).abs().argmin()
+        rows.append((arm, [*cells, found.error[..., near].std(1)]))
     for arm, with_guarantee in outcome.guaranteed.items():
         said = f"{with_guarantee[:, 0].mean():.0f} draws, {with_guarantee[:, 1].mean():.0f} labels"
         rows.append((f"{arm} with its guarantee", [said, "", "", "", "", "", f"error {with_guarantee[:, 2].mean():.3g}"]))
