@@ -10,7 +10,7 @@ import torch
 
 import altheory as al
 from proofs_check.papers.sample_complexity import _label_counts as counts
-from proofs_check.papers.sample_complexity import label_counts, more_labels
+from proofs_check.papers.sample_complexity import label_counts, label_rates
 from proofs_check.registry import registered
 
 #: what the audit's table and its second reading say (claims/sample_complexity.md, E10 and E20), by claim
@@ -28,12 +28,12 @@ AUDIT = {
     "label_counts.repetition": "reproduced",
     "label_counts.bound": "reproduced",
     "label_counts.bound.agnostic": "reproduced",
-    "more_labels.digits": "held",
-    "more_labels.diabetes": "held",
-    "more_labels.heavy_tails": "held",
-    "more_labels.no_improvement": "not-reproduced",
-    "distribution.agnostic": "reproduced",
-    "distribution.equal_noise": "not-reproduced",
+    "label_rates.digits": "held",
+    "label_rates.diabetes": "held",
+    "label_rates.heavy_tails": "held",
+    "label_rates.no_improvement": "not-reproduced",
+    "label_rates.agnostic": "reproduced",
+    "label_rates.equal_noise": "not-reproduced",
     # the audit's own 'uniform wins on digits' was one draw of features and one target, and does not survive more of them
     "label_counts.uniform.wins": "not-reproduced",
 }
@@ -219,4 +219,4 @@ def test_the_ratio_of_two_arms():
 
 
 def test_the_rates_start_where_their_text_says():
-    assert all(more_labels.FIRST in sizes and {16, 64} <= set(sizes) for sizes in counts.SIZES.values())
+    assert all(label_rates.FIRST in sizes and {16, 64} <= set(sizes) for sizes in counts.SIZES.values())

@@ -1,4 +1,4 @@
-r"""How many labels each sampler needs: the experiment behind `label_counts` and `more_labels`.
+r"""How many labels each sampler needs: the experiment behind `label_counts` and `label_rates`.
 
 A pool of n rows has a linear space of functions with an orthonormal basis, $v(x_i)\in R^D$, and labels y that no function of
 the space fits: the best, f, leaves the noise $s^2 = E|y-f|^2$. A sampler draws k rows, least squares on their labels (weighted

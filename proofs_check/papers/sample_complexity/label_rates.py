@@ -31,7 +31,7 @@ def _rate(x: Tensor, labels: Tensor, seed: Tensor, pool: str, exponent: float) -
 
 
 @claim(
-    id="sample_complexity.more_labels.digits",
+    id="sample_complexity.label_rates.digits",
     title="Digits: the error falls like 1/k",
     source=MORE,
     reading="weighted regression on leverage draws, from 8 D on",
@@ -47,7 +47,7 @@ def digits(x: Tensor, labels: Tensor, seed: Tensor, *, exponent: float = -1.0) -
 
 
 @claim(
-    id="sample_complexity.more_labels.diabetes",
+    id="sample_complexity.label_rates.diabetes",
     title="Diabetes: the error falls like 1/k",
     source=MORE,
     reading="weighted regression on leverage draws, from 8 D on",
@@ -63,7 +63,7 @@ def diabetes(x: Tensor, labels: Tensor, seed: Tensor, *, exponent: float = -1.0)
 
 
 @claim(
-    id="sample_complexity.more_labels.heavy_tails",
+    id="sample_complexity.label_rates.heavy_tails",
     title="Heavy tails: the error falls like 1/k",
     source=MORE,
     reading="weighted regression on leverage draws, from 8 D on",
@@ -79,7 +79,7 @@ def heavy_tails(x: Tensor, labels: Tensor, seed: Tensor, *, exponent: float = -1
 
 
 @claim(
-    id="sample_complexity.more_labels.no_improvement",
+    id="sample_complexity.label_rates.no_improvement",
     title="Past the labels that the theorem asks for, more of them do not improve the accuracy",
     source=MORE,
     reading="four times as many leave nine tenths of the error: 16 D and 64 D leverage draws; the smallest share of the pools",
@@ -107,7 +107,7 @@ def no_improvement(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.
 
 
 @claim(
-    id="sample_complexity.distribution.agnostic",
+    id="sample_complexity.label_rates.agnostic",
     title="Leverage draws: the error is D/k of the noise, whatever the distribution",
     source=INDEPENDENT,
     reading="labels that no function fits; 64 D draws, a linear space of dimension D; the farthest from 1 of the three pools",
@@ -136,7 +136,7 @@ def agnostic(x: Tensor, labels: Tensor, seed: Tensor, *, arm: str = "leverage", 
 
 
 @claim(
-    id="sample_complexity.distribution.equal_noise",
+    id="sample_complexity.label_rates.equal_noise",
     title="Equal noise: the labels needed do not depend on the distribution",
     source=INDEPENDENT,
     reading="the best choice of rows, labels for each dimension of the space, digits over heavy tails, within a factor of two",
