@@ -122,8 +122,8 @@ def agnostic(x: Tensor, labels: Tensor, seed: Tensor, *, arm: str = "leverage", 
     r"""Mean error times $k/D$ differs from 1 by at most a quarter on each of the three pools.
 
     Proof: to first order the error is $\frac{1}{k}\sum_i\frac{p_i^2}{q_i}\eta_i^2|v_i|^2$ for draws from q, which is
-    $\frac{D}{k}\sum_ip_i\eta_i^2$ for $q = p|v|^2/D$. No sampler has less for every $\eta$: with $\eta_i^2\propto|v_i|^2$ all of them
-    have at least $D/k$.
+    $\frac{D}{k}\sum_ip_i\eta_i^2$ for $q = p|v|^2/D$. No sampler has less for every $\eta$: with
+    $\eta_i^2\propto|v_i|^2$ all of them have at least $D/k$.
     """
     off = []
     found = label_counts(x, labels, seed)
