@@ -12,4 +12,9 @@ ORDER: tuple[str, ...] = (
 )
 
 #: symbol, name in the code, shape, meaning
-GLOSSARY: list[tuple[str, str, str, str]] = []
+GLOSSARY: list[tuple[str, str, str, str]] = [
+    # the experiment
+    (r"$k$", "Arm.draws", "(seeds, trials, sizes)", "labels, a row counted as often as it is drawn"),
+    (r"$\eta$", "residual", "(n, outputs)", "y - f on the pool, scaled to mean square one"),
+    (r"$E|\tilde{f}-f|^2/E|y-f|^2$", "Arm.error", "(seeds, trials, sizes)", "error of the regression as a share of the noise"),
+]
