@@ -36,6 +36,7 @@ from altheory.sparsifier._expectation import Expected, expected_error, orthogona
 from altheory.sparsifier._iid import leverage, uniform
 from altheory.sparsifier._pool import Pool, Sample, SampleHistory, pool
 from altheory.sparsifier._regression import weighted_draws, weighted_regression, weighted_sgd
+from altheory.sparsifier._runs import Runs, randomized_bss_runs
 from altheory.sparsifier._stopping import RareNoise, steer_away_from_silence, stop_at_noise
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Expected",
     "Pool",
     "RareNoise",
+    "Runs",
     "Sample",
     "SampleHistory",
     "Step",
@@ -60,6 +62,7 @@ __all__ = [
     "potential",
     "randomized_bss",
     "round_draws",
+    "randomized_bss_runs",
     "round_law",
     "safe_gamma",
     "start",

@@ -38,6 +38,9 @@ ORDER: tuple[str, ...] = (
     "algorithm1",
     "composition",
     "complexity",
+    # the figure that the paper lacks
+    "label_counts",
+    "label_rates",
 )
 
 #: symbol, name in the code, shape, meaning
@@ -82,4 +85,8 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$m$", "al.sparsifier.middle", "scalar", "2 D (1 - gamma^2) / gamma^2, by which B is divided in the end"),
     (r"$w$", "W", "(n, D)", "rows sqrt(p(x)) v(x), whose squares sum to the identity"),
     (r"$A^*A$", "B / m", "(D, D)", "sum of u_i v(x_i) v(x_i)'"),
+    # the experiment
+    (r"$k$", "Arm.draws", "(seeds, trials, sizes)", "labels, a row counted as often as it is drawn"),
+    (r"$\eta$", "residual", "(n, outputs)", "y - f on the pool, scaled to mean square one"),
+    (r"$E|\tilde{f}-f|^2/E|y-f|^2$", "Arm.error", "(seeds, trials, sizes)", "error of the regression as a share of the noise"),
 ]
