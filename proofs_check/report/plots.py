@@ -7,6 +7,7 @@ hollow diamonds on a dashed line. Text stays text and follows the page's ink, so
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import re
@@ -22,6 +23,8 @@ _INK = "#010203"  # replaced by currentColor
 _COLOURS = ("#3b6fb6", "#c4622d", "#4c8c4a", "#8a5aa8", "#b0892c", "#5f6b73", "#b04a6f", "#2f8f8f")
 _MARKERS = "os^vPXdh"
 LEGEND_COLUMNS = 3
+#: inches that a legend has, that one of its entries takes, and each letter of it
+LEGEND_WIDTH, LEGEND_ENTRY, LEGEND_LETTER = 4.6, 0.34, 0.064
 #: a logarithmic axis whose ends are closer than this has more ticks than powers of ten
 FEW_DECADES = 30
 _STYLE: dict[Any, Any] = {
@@ -123,8 +126,9 @@ def _drawn(one: Record, salt: str) -> Markup:
         from matplotlib.figure import Figure
 
         # fixed margins: a layout engine would draw everything twice; the legend stands above, where it hides nothing
-        several = len(as_list(one.get("series")))
-        legend = -(-several // LEGEND_COLUMNS) if several > 1 else 0
+        labels = [str(series.get("label") or "") for series in as_list(one.get("series"))]
+        columns = _columns([len(label) for label in labels])
+        legend = -(-len(labels) // columns) if len(labels) > 1 else 0
         height = 3.3 + 0.2 * legend
         figure = Figure(figsize=(5.4, height))
         top = 1 - (0.1 + 0.2 * legend) / height
@@ -145,7 +149,7 @@ def _drawn(one: Record, salt: str) -> Markup:
                 _decades(axis)
         if legend:
             axes.legend(
-                fontsize=8.5, ncols=LEGEND_COLUMNS, loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.1,
+                fontsize=8.5, ncols=columns, loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.1,
                 handlelength=1.5, columnspacing=1.2, labelspacing=0.3,
             )  # fmt: skip
         out = io.StringIO()
@@ -159,6 +163,17 @@ def _drawn(one: Record, salt: str) -> Markup:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     return Markup(svg)
+
+
+def _columns(lengths: list[int]) -> int:
+    """Into how many columns labels of these lengths go, filled from the left, the first ones longer by one where need be."""
+    for count in range(min(LEGEND_COLUMNS, len(lengths)), 1, -1):
+        each, longer = divmod(len(lengths), count)
+        ends = [each * k + min(k, longer) for k in range(count + 1)]
+        widest = [max(lengths[i:j]) for i, j in itertools.pairwise(ends)]
+        if sum(LEGEND_ENTRY + LEGEND_LETTER * letters for letters in widest) <= LEGEND_WIDTH:
+            return count
+    return 1
 
 
 def _decades(axis: Any) -> None:

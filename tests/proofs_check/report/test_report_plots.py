@@ -86,5 +86,31 @@ def test_claims_about_one_experiment_show_its_figures_once():
     assert shown.first({"id": "p.c"}, "p.c", "c") == ({"id": "p.c", "figures": []}, [])
 
 
+LONG = "certified bound, equal noise"
+
+
+@pytest.mark.parametrize(
+    "labels", [[LONG] * 4, ["BSS", LONG, "uniform, no row twice", "leverage", "D / k"] * 2, ["a"] * 7, ["w" * 40] * 3]
+)
+def test_a_legend_stays_inside_its_figure(labels, monkeypatch):
+    from matplotlib import figure as drawing
+
+    seen = []
+
+    class Measured(drawing.Figure):
+        def savefig(self, *args, **kwargs):
+            self.draw_without_rendering()
+            box = self.axes[0].get_legend().get_window_extent()
+            seen.append((box.x1 / self.dpi, box.y1 / self.dpi, *self.get_size_inches()))
+            super().savefig(*args, **kwargs)
+
+    monkeypatch.setattr(drawing, "Figure", Measured)
+    record = Figure("t", "x", "y", [Series(label, [1, 2], [1, 2]) for label in labels]).record()
+    plots_of({"id": "a.claim", "figures": [record]})
+    ((right, top, width, height),) = seen
+    assert right <= width
+    assert top <= height + 0.05
+
+
 def test_ticks_of_logarithmic_axes_are_plain_up_to_a_thousand():
     assert [power_of_ten(10.0**k) for k in (-6, -3, 0, 2, 5)] == ["10⁻⁶", "0.001", "1", "100", "10⁵"]
