@@ -242,6 +242,7 @@ def sum_at_most_one(
     source=f"{THEOREM}, for the procedure of Lemma 5.8; constants of al.sparsifier.randomized_bss",
     reading="for the paper's own procedure, with gamma at most 0.11",
     sharpens="sample_complexity.theorem57.ten_ninths",
+    uses=["sample_complexity.lemma58.sum_beta", "sample_complexity.lemma58.eigenvalues"],
     gamma=D.interval(2.0**-10, 0.11),
     D=D.integer(1, 100),
     mutants={"0.811 for 0.812": dict(bound=0.811), "gamma up to 0.115": dict(gamma=D.interval(2.0**-10, 0.115))},
