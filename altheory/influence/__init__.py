@@ -17,6 +17,7 @@ Source: Koh and Liang (2017); "Boosting Active Learning via Improving Test Perfo
 
 from altheory.influence._bounds import linear_bound, norm_order_constant, p_norm, strong_bound
 from altheory.influence._conjugate_gradient import ConjugateGradient, conjugate_gradient
+from altheory.influence._curvature import Curvature, relu_curvature
 from altheory.influence._gauss_newton import GaussNewton, gauss_newton
 from altheory.influence._regression import Regression, logistic, softmax
 from altheory.influence._retraining import Trained, add_one, fit, leave_one_out
@@ -24,6 +25,7 @@ from altheory.influence._ridge import RidgeFit, ridge
 
 __all__ = [
     "ConjugateGradient",
+    "Curvature",
     "GaussNewton",
     "Regression",
     "RidgeFit",
@@ -37,6 +39,7 @@ __all__ = [
     "logistic",
     "norm_order_constant",
     "p_norm",
+    "relu_curvature",
     "ridge",
     "softmax",
     "strong_bound",
