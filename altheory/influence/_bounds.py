@@ -96,7 +96,7 @@ def norm_order_constant(d: Any, p: float) -> Any:
         InputError: d below 1 or p below 1.
     """
     (size,) = as_tensors(d=d)
-    if not p >= 1 or (not is_exact(size) and bool((size < 1).any())):
+    if not p >= 1 or (not is_exact(size) and bool((size < 1 - 1e-9).any())):
         raise InputError(f"`d` is {d} and `p` is {p} but both must be at least 1; pass a dimension and the order of a norm.")
     if p <= 2:
         return 0 * size + 1

@@ -261,5 +261,7 @@ def _hessian(kind: str, theta: Tensor, X: Tensor, weights: Tensor, penalty: floa
         p = torch.softmax(z, -1)
         curvature = torch.diag_embed(p) - p[..., :, None] * p[..., None, :]
     K, d = theta.shape[-2:]
-    blocks = torch.einsum("...n,...nkl,...na,...nb->...kalb", weights, curvature, X, X)
-    return blocks.reshape(*blocks.shape[:-4], K * d, K * d) + penalty * torch.eye(K * d, dtype=X.dtype, device=X.device)
+    left = (weights[..., None, None] * curvature).flatten(-2)
+    right = (X[..., :, None] * X[..., None, :]).flatten(-2)
+    blocks = (left.mT @ right).unflatten(-1, (d, d)).unflatten(-3, (K, K)).transpose(-3, -2)
+    return blocks.reshape(*theta.shape[:-2], K * d, K * d) + penalty * torch.eye(K * d, dtype=X.dtype, device=X.device)

@@ -27,9 +27,7 @@ EQ2 = f"{METHOD}, eq. (2)"
     uses=["gradnorm.eq1.weights"],
     mutants={"one percent more": dict(scale=1.01), "the last test point forgotten": dict(forgotten=1)},
 )
-def eq2(
-    X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float = 1.0, forgotten: int = 0
-) -> Relation:
+def eq2(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float = 1.0, forgotten: int = 0) -> Relation:
     r"""$\sum_jI(x,x_j) = \frac1n\bigl(\sum_jg_j\bigr)^\top H^{-1}g_x$ for every training point x.
 
     Notes: by linearity. n is the size of the training set, j runs over the test set; x must have been trained on.
@@ -40,7 +38,9 @@ def eq2(
     average = fit.A / n
     once = dot(fit.gradients, torch.linalg.solve(average, total[..., None]).mT) / n
     weights = 1 + torch.arange(n)
-    return eq(scale * dot(weights, fit.influences(Z, t).sum(-1)), dot(weights, once), names=["sum of influences", "one product"])
+    return eq(
+        scale * dot(weights, fit.influences(Z, t).sum(-1)), dot(weights, once), names=["sum of influences", "one product"]
+    )
 
 
 @claim(
@@ -94,9 +94,7 @@ def eq2_sum_loss(
     return _symmetric_difference(X, y, Z, t, rho, scale, mean=mean)
 
 
-def _symmetric_difference(
-    X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, scale: float, *, mean: bool
-) -> Relation:
+def _symmetric_difference(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, scale: float, *, mean: bool) -> Relation:
     fit = al.influence.ridge(X, y, rho)
     weights = torch.ones(2, X.shape[-2])
     weights[0, 0], weights[1, 0] = 0.0, 2.0

@@ -152,9 +152,7 @@ def eq3_underestimates(
     dims={"n": (2, 3), "m": (1, 2)},
     mutants={"one percent of L more": dict(more=0.01), "half of L more": dict(more=0.5)},
 )
-def eq3_underestimates_always(
-    x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, more: float = 0.0
-) -> Relation:
+def eq3_underestimates_always(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, more: float = 0.0) -> Relation:
     r"""$L_{test}+\sum_jI(x,x_j)\le L'_{test}$, whatever the sign of the influence.
 
     Counterexample: training points 1 and 1 with labels 0 and 2, test point 1 with label $-1$, no penalty, the second removed: $L = 2$,

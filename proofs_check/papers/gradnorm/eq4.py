@@ -37,9 +37,7 @@ def _factors(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor) -> tuple[T
     dims={"n": (1, 3), "d": (1, 2), "m": (1, 2)},
     mutants={"one percent of L less": dict(share=0.99), "the product subtracted": dict(sign=-1.0)},
 )
-def eq4_literal(
-    X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0, sign: float = 1.0
-) -> Relation:
+def eq4_literal(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0, sign: float = 1.0) -> Relation:
     r"""$L_{test}\le L_{test}+\frac1n\|g_x\|\,\|\sum_jH^{-1}g_j\|$.
 
     Tight at: $g_x = 0$.
@@ -66,9 +64,7 @@ def eq4_literal(
     uses=["gradnorm.eq2"],
     mutants={"|g||s| one percent smaller": dict(share=0.99), "|I| one percent smaller": dict(part=0.99)},
 )
-def eq4_linear(
-    X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0, part: float = 1.0
-) -> Relation:
+def eq4_linear(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0, part: float = 1.0) -> Relation:
     r"""$L+I\le|L+I|\le L+|I|\le L+\frac1n\|g_x\|\,\|\sum_jH^{-1}g_j\|$, where I is the total influence of x.
 
     Proof: the triangle inequality with $L\ge0$; the symmetry of $H^{-1}$; Cauchy and Schwarz. That H is positive definite is not
@@ -154,9 +150,7 @@ def eq4_true_loss(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, sh
     dims={"n": (1, 3), "d": (1, 2), "m": (1, 2)},
     mutants={"r one percent smaller": dict(r=0.99), "m of the objective with x": dict(before=True)},
 )
-def eq4_corrected(
-    X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, r: float = 1.0, before: bool = False
-) -> Relation:
+def eq4_corrected(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, r: float = 1.0, before: bool = False) -> Relation:
     r"""Let the objective without x be m-strongly convex, the total test loss M-smooth, $r = \|g_x\|$. Then $|\theta_{-x}-\theta|\le\frac
     rm$ and $L'_{test}\le L_{test}+\|\sum_jg_j\|\frac rm+\frac M2\left(\frac rm\right)^2$.
 
@@ -190,7 +184,7 @@ def _ends(H: Tensor) -> tuple[Tensor, Tensor]:
         return H[:, 0, 0], H[:, 0, 0]
     middle = (H[:, 0, 0] + H[:, 1, 1]) / 2
     half = (H[:, 0, 0] - H[:, 1, 1]) / 2
-    root = torch.sqrt(half * half + H[:, 0, 1] * H[:, 1, 0])
+    root = al.influence.p_norm(torch.stack([half, H[:, 0, 1]], -1), 2)
     return middle - root, middle + root
 
 

@@ -10,5 +10,4 @@ ORDER: tuple[str, ...] = (
 )
 
 #: symbol, name in the code, shape, meaning
-GLOSSARY: list[tuple[str, str, str, str]] = [
-]
+GLOSSARY: list[tuple[str, str, str, str]] = []
