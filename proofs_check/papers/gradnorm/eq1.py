@@ -25,7 +25,7 @@ REMOVED, TESTED = 25, 50
     X=D.real("n", "d"),
     y=D.real("n"),
     rho=D.interval(0.125, 4),
-    dims={"n": (1, 4), "d": (1, 2)},
+    dims={"n": (1, 3), "d": (1, 2)},
     mutants={"one percent more": dict(scale=1.01), "1 - h dropped: eq. (1) itself": dict(leverage=0.0)},
 )
 def eq1_ridge(X: Tensor, y: Tensor, rho: Tensor, *, scale: float = 1.0, leverage: float = 1.0) -> Relation:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import altheory as al
-from proofs_check import claim, eq, leq
+from proofs_check import chain, claim, eq, leq
 from proofs_check import domains as D
 from proofs_check.papers.gradnorm._settings_influence import METHOD, all_but_one, first, loss, refitted
 from proofs_check.relations import Relation
@@ -135,7 +135,8 @@ def eq3_underestimates(
         negative = first(fit.influences(Z, t).sum(-1)) < 0
         t = torch.where(negative[:, None], 2 * values - t, t)
     L, I, after = sides(X, y, Z, t, rho)
-    return leq(L + more * I, after, names=["L + I", "L'"])
+    h = first(al.influence.ridge(X, y, rho).leverages)
+    return chain(L + more * I, L + I / (1 - h), after, names=["L + I", "L + I/(1-h)", "L'"])
 
 
 @claim(

@@ -157,7 +157,8 @@ def eq4_corrected(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, r:
     Proof: at $\theta$ the objective without x has the gradient $-g_x$, and strong convexity turns it into a distance; then
     the smoothness of the test loss. No Hessian is inverted, nothing is approximate.
 
-    Tight at: training points 1 and 1 with labels 0 and 2, test point 1 with label 1 and no penalty: both sides are 1/2.
+    Tight at: one training point 1 with label 1, $\rho = 1$, test point 1 with label 1/2: both sides are 1/8. In the instance that
+    refutes gradnorm.eq4.true_loss both are 1/2.
 
     Notes: for ridge regression, m is the least eigenvalue of $A-xx^\top$ and M the largest of $Z^\top Z$.
     """
