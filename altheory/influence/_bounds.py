@@ -50,9 +50,10 @@ def strong_bound(
 ) -> Float[Tensor, "*batch"]:
     r"""$L+|\nabla L|\frac rm+\frac M2\left(\frac rm\right)^2$: a bound of the true test loss after training on another set.
 
-    Let G be the new training objective, m-strongly convex, with $\nabla G$ of norm r at the old minimiser $\theta$. Then the new
-    minimiser is within r/m of $\theta$, and an M-smooth test loss grows by no more than this. For the removal of x, and for
-    its addition, r is the gradient norm $|g_x|$ of its loss at $\theta$. No Hessian is inverted and nothing is approximate.
+    Let G be the new training objective, m-strongly convex, with $\nabla G$ of norm r at the old minimiser $\theta$. Then the
+    new minimiser is within r/m of $\theta$, and an M-smooth test loss grows by no more than this. For the removal of x, and
+    for its addition, r is the gradient norm $|g_x|$ of its loss at $\theta$. No Hessian is inverted and nothing is
+    approximate.
 
     Args:
         loss: (...,) the test loss L at the old minimiser.
@@ -72,8 +73,8 @@ def strong_bound(
     )
     if not is_exact(m) and bool((m <= 0).any()):
         raise InputError(
-            f"`convexity` is {float(m.min()):.3g} but a positive number is wanted: without strong convexity the minimiser can move "
-            "any distance; add a penalty to the objective."
+            f"`convexity` is {float(m.min()):.3g} but a positive number is wanted: without strong convexity the minimiser can "
+            "move any distance; add a penalty to the objective."
         )
     step = r / m
     return value + steep * step + M / 2 * step * step

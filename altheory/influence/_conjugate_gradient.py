@@ -99,8 +99,8 @@ class ConjugateGradient:
             curved = (p * q).sum(-1)
             if bool((live & (curved <= 0)).any()):
                 raise InputError(
-                    f"`damping` is {self.damping:g} but the damped {self.curvature} matrix is not positive definite here; pass a "
-                    "larger `damping`, or `curvature='gauss_newton'`."
+                    f"`damping` is {self.damping:g} but the damped {self.curvature} matrix is not positive definite here; pass "
+                    "a larger `damping`, or `curvature='gauss_newton'`."
                 )
             alpha = torch.where(live, square / torch.where(live, curved, 1), 0)[:, None]
             x, r = x + alpha * p, r - alpha * q
@@ -108,14 +108,14 @@ class ConjugateGradient:
             p = torch.where(live[:, None], r + (new / torch.where(live, square, 1))[:, None] * p, p)
             square = torch.where(live, new, square)
         raise InputError(
-            f"`steps` is {self._steps} but conjugate gradients have not reached `rtol` = {self._rtol:g} by then; pass more steps, a "
-            "larger `rtol`, or a larger `damping`."
+            f"`steps` is {self._steps} but conjugate gradients have not reached `rtol` = {self._rtol:g} by then; pass more "
+            "steps, a larger `rtol`, or a larger `damping`."
         )
 
     def influences(
         self, Z: ArrayLike, t: Any = None, *, of: tuple[Any, Any] | None = None, loss: str | None = None
     ) -> Float[Tensor, "n m"]:
-        r"""$\frac1ng_j^\top(H+\lambda I)^{-1}g_i$ for all pairs; arguments and errors as `GaussNewton.influences` and `solve`."""
+        r"""$\frac1ng_j^\top(H+\lambda I)^{-1}g_i$ for all pairs; arguments as `GaussNewton.influences`, errors as `solve`."""
         return self._against(self.solve(self.gradients(Z, t, loss=loss)), of, loss)
 
     def total_influences(
@@ -156,11 +156,14 @@ class ConjugateGradient:
         return torch.einsum("mnk,nk->nm", moves, c) / self.n
 
     def _gauss_newton_product(self, v: Tensor) -> Tensor:
-        f, moved = torch.func.jvp(lambda theta: self._flat.outputs(theta, self._X), (self._flat.start,), (v,))
+        def outputs(theta: Tensor) -> Tensor:
+            return self._flat.outputs(theta, self._X)
+
+        moved = torch.func.jvp(outputs, (self._flat.start,), (v,))[1]
         if self.loss == "cross_entropy":
-            p = torch.softmax(f, -1)
+            p = torch.softmax(self._F, -1)
             moved = self._Y.sum(-1, keepdim=True) * p * (moved - (p * moved).sum(-1, keepdim=True))
-        pull = torch.func.vjp(lambda theta: self._flat.outputs(theta, self._X), self._flat.start)[1]
+        pull = torch.func.vjp(outputs, self._flat.start)[1]
         return pull(moved / self.n)[0]
 
     def _hessian_product(self, v: Tensor) -> Tensor:

@@ -2,8 +2,10 @@ r"""The two parts of the Hessian of a two-layer relu network's squared loss, as 
 
 For $f(x) = \sum_ra_r\max(w_r\cdot x,0)$ and $\ell = \frac12(f-y)^2$, along a direction $(\alpha,\Omega)$ in $(a,W)$:
 
-$$v^\top\nabla^2\ell\,v = (Jv)^2+(f-y)\,v^\top\nabla^2f\,v,\quad Jv = \sum_r\alpha_r\phi(u_r)+a_r\phi'(u_r)\,\omega_r\cdot x,\quad
-  v^\top\nabla^2f\,v = 2\sum_r\alpha_r\phi'(u_r)\,\omega_r\cdot x .$$
+$$v^\top\nabla^2\ell\,v = (Jv)^2+(f-y)\,v^\top\nabla^2f\,v,$$
+
+with $Jv = \sum_r\alpha_r\phi(u_r)+a_r\phi'(u_r)\,\omega_r\cdot x$ and $v^\top\nabla^2f\,v = 2\sum_r\alpha_r\phi'(u_r)\,\omega_r
+\cdot x$.
 
 The first part is the Gauss-Newton matrix's, never negative; the second has either sign.
 """
@@ -56,13 +58,12 @@ def relu_curvature(
     Raises:
         InputError: Entries that are not finite, or of several dtypes.
     """
-    X, y, W, a, dW, da = as_tensors(X=X, y=y, W=W, a=a, dW=dW, da=da)
-    u, moved = X @ W.mT, X @ dW.mT
-    on = u > 0
-    zero = 0 * u
+    points, targets, weights, outer, weights_move, outer_move = as_tensors(X=X, y=y, W=W, a=a, dW=dW, da=da)
+    u, moved = points @ weights.mT, points @ weights_move.mT
+    on, zero = u > 0, 0 * u
     h, slope = torch.where(on, u, zero), torch.where(on, moved, zero)
-    f = (h @ a[..., None])[..., 0]
-    first = (h @ da[..., None])[..., 0] + (slope @ a[..., None])[..., 0]
-    second = 2 * (slope @ da[..., None])[..., 0]
-    n = X.shape[-2]
-    return Curvature((first * first).sum(-1) / n, ((f - y) * second).sum(-1) / n)
+    f = (h @ outer[..., None])[..., 0]
+    first = (h @ outer_move[..., None])[..., 0] + (slope @ outer[..., None])[..., 0]
+    second = 2 * (slope @ outer_move[..., None])[..., 0]
+    n = points.shape[-2]
+    return Curvature((first * first).sum(-1) / n, ((f - targets) * second).sum(-1) / n)

@@ -64,8 +64,8 @@ class GaussNewton:
         """
         if not float(damping) > 0:
             raise InputError(
-                f"`damping` is {damping} but a positive number is wanted: with more parameters than outputs H is singular without "
-                "one; pass one."
+                f"`damping` is {damping} but a positive number is wanted: with more parameters than outputs H is singular "
+                "without one; pass one."
             )
         self.damping, self.loss = float(damping), check_loss(loss, trained=True)
         self._tangent = tangent(net)

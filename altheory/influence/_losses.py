@@ -1,7 +1,7 @@
 r"""Losses of a network's outputs: values, slopes in the outputs, and a root of the curvature in the outputs.
 
-For the cross-entropy the curvature is $\mathrm{diag}(p)-pp^\top = RR^\top$ with $R = (I-p1^\top)\,\mathrm{diag}(\sqrt p)$. R has
-the null vector $\sqrt p$; a reflection that takes it to the last axis leaves K - 1 columns with the same $RR^\top$.
+For the cross-entropy the curvature is $\mathrm{diag}(p)-pp^\top = RR^\top$ with $R = (I-p1^\top)\,\mathrm{diag}(\sqrt p)$. R
+has the null vector $\sqrt p$; a reflection that takes it to the last axis leaves K - 1 columns with the same $RR^\top$.
 """
 
 from __future__ import annotations

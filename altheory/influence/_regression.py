@@ -183,8 +183,8 @@ def _labels(kind: str, name: str, y: Any, points: Tensor, outputs: int) -> Tenso
     labels = as_tensor(name, y, min_ndim=1, like=("X", points))
     if labels.shape != points.shape[:-1] or (kind == "logistic" and bool((labels.abs() != 1).any())):
         raise InputError(
-            f"`{name}` has shape {tuple(labels.shape)} but labels {'-1 and 1' if kind == 'logistic' else '0 to K - 1'} of shape "
-            f"{tuple(points.shape[:-1])} are wanted; pass one for every point."
+            f"`{name}` has shape {tuple(labels.shape)} but labels {'-1 and 1' if kind == 'logistic' else '0 to K - 1'} of "
+            f"shape {tuple(points.shape[:-1])} are wanted; pass one for every point."
         )
     return labels if kind == "logistic" else one_hot(name, labels, outputs)
 
@@ -220,8 +220,8 @@ def _fit(model: Regression, tol: float = 1e-11) -> Regression:
     norm = g.norm(dim=-1)
     if bool((norm > tol * scale).any()):
         raise InputError(
-            f"`tol` is {tol:g} but Newton's method stops at a gradient of {float((norm / scale).max()):.2g} of the data's scale, "
-            "which is rounding; pass a larger `tol`, or scale the points."
+            f"`tol` is {tol:g} but Newton's method stops at a gradient of {float((norm / scale).max()):.2g} of the data's "
+            "scale, which is rounding; pass a larger `tol`, or scale the points."
         )
     return replace(model, theta=theta, gradient_norm=norm)
 

@@ -1,12 +1,11 @@
 r"""Exact retraining of a network: with a point left out, or with one added.
 
-The objective is $\frac1n\sum_iw_i\ell_i(\theta)+\frac\lambda2|\theta|^2$ with n and $\lambda$ kept when a point goes or comes (eq.
-(1) changes one weight by $\pm1/n$ and nothing else). It is minimised to a stationary point by Newton steps from conjugate
-gradients in a trust region (Steihaug 1983), preconditioned by the Gauss-Newton matrix in sample space (`_gauss_newton`): no matrix
-of size p.
-A refit starts from the given network and so stays in its valley: "retrained" without this means nothing for a network. Both
-layers of a nearly linear network have a nearly flat valley (rotations of the hidden layer), where a stationary point costs
-hundreds of steps; the first layer alone has none.
+The objective is $\frac1n\sum_iw_i\ell_i(\theta)+\frac\lambda2|\theta|^2$ with n and $\lambda$ kept when a point goes or comes
+(eq. (1) changes one weight by $\pm1/n$ and nothing else). It is minimised to a stationary point by Newton steps from
+conjugate gradients in a trust region (Steihaug 1983), preconditioned by the Gauss-Newton matrix in sample space
+(`_gauss_newton`): no matrix of size p. A refit starts from the given network and so stays in its valley: "retrained" without
+this means nothing for a network. Both layers of a nearly linear network have a nearly flat valley (rotations of the hidden
+layer), where a stationary point costs hundreds of steps; the first layer alone has none.
 
 Source: Koh and Liang (2017), section 4.2, for leave-one-out retraining as the truth that influences are held against.
 """
@@ -194,8 +193,8 @@ class _Problem:
         w = as_tensor("weights", given, ndim=1, layout="(n,)", like=("the outputs", self.Y))
         if len(w) != self.rows or bool((w < 0).any()):
             raise InputError(
-                f"`weights` has length {len(w)} and smallest entry {float(w.min()):.3g} but {self.rows} weights >= 0 are wanted; "
-                "pass one for every point."
+                f"`weights` has length {len(w)} and smallest entry {float(w.min()):.3g} but {self.rows} weights >= 0 are "
+                "wanted; pass one for every point."
             )
         return w
 
@@ -238,8 +237,8 @@ class _Problem:
                     break
                 if promised < 1e-18 * abs(float(value)):
                     raise InputError(
-                        f"`tol` is {tol:g} but the gradient stays at {norm:.2g}, where rounding or a kink of the activation stops "
-                        "every step; pass a larger `tol`, or a smooth activation."
+                        f"`tol` is {tol:g} but the gradient stays at {norm:.2g}, where rounding or a kink of the activation "
+                        "stops every step; pass a larger `tol`, or a smooth activation."
                     )
             theta, g, value = theta - step, new_g, new_value
         raise InputError(

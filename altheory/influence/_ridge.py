@@ -1,8 +1,8 @@
 r"""Ridge regression with every removal and addition in closed form.
 
 Training minimises $\frac12\sum_i(x_i\cdot\theta-y_i)^2+\frac\rho2|\theta|^2$; $A = X^\top X+\rho I$ is its Hessian, $g_i =
-(x_i\cdot\theta-y_i)\,x_i$ the gradient of one loss, $h_i = x_i^\top A^{-1}x_i$ the leverage. The penalty $\rho$ stays what it is
-when a point goes or comes. Changing the weight of $x_i$ from 1 to $1+\varepsilon$ gives
+(x_i\cdot\theta-y_i)\,x_i$ the gradient of one loss, $h_i = x_i^\top A^{-1}x_i$ the leverage. The penalty $\rho$ stays what it
+is when a point goes or comes. Changing the weight of $x_i$ from 1 to $1+\varepsilon$ gives
 
 $$\theta(\varepsilon) = \theta-\frac{\varepsilon A^{-1}g_i}{1+\varepsilon h_i},$$
 
@@ -151,7 +151,8 @@ def ridge(X: Float[ArrayLike, "*batch n d"], y: Float[ArrayLike, "*batch n"], pe
     theta, failed = torch.linalg.solve_ex(A, right)
     if bool((failed != 0).any()):
         raise InputError(
-            "`X.mT @ X + penalty I` is singular but must be invertible; pass a positive `penalty`, or points that span the space."
+            "`X.mT @ X + penalty I` is singular but must be invertible; pass a positive `penalty`, or points that span the "
+            "space."
         )
     return RidgeFit(points, targets, A, theta[..., 0])
 

@@ -49,8 +49,9 @@ def as_module(net):
 
 def data(seed=0):
     g = torch.Generator().manual_seed(seed)
-    return torch.randn(N, 4, generator=g, dtype=D), torch.randint(K, (N,), generator=g), torch.randn(M, 4, generator=g, dtype=D), \
-        torch.randint(K, (M,), generator=g)  # fmt: skip
+    X, Z = (torch.randn(k, 4, generator=g, dtype=D) for k in (N, M))
+    y, t = (torch.randint(K, (k,), generator=g) for k in (N, M))
+    return X, y, Z, t
 
 
 def jacobian(net, X):

@@ -1,7 +1,7 @@
 """Gradnorm, eq. (1) to (4): the audit's exact counterexamples, worked out here in fractions.
 
-The fractions come from the definitions (one-dimensional least squares, sums over points), not from `altheory`; the claims must give
-the same.
+The fractions come from the definitions (one-dimensional least squares, sums over points), not from `altheory`; the claims
+must give the same.
 """
 
 from __future__ import annotations

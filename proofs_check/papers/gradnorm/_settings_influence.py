@@ -1,8 +1,8 @@
 r"""Where the statements on influence are attacked: ridge regression, in which removing a training point has a closed form.
 
-Training minimises $\frac12\sum_i(x_i\cdot\theta-y_i)^2+\frac\rho2|\theta|^2$; the test loss is the same sum over test points Z, t.
-The influence of eq. (1), $\frac1n g_j^\top H^{-1}g_i$ with the average Hessian $H = A/n$, is $g_j^\top A^{-1}g_i$. What the
-refits are compared with is computed from the smaller data set itself (`refitted`), not from the leverages.
+Training minimises $\frac12\sum_i(x_i\cdot\theta-y_i)^2+\frac\rho2|\theta|^2$; the test loss is the same sum over test points
+Z, t. The influence of eq. (1), $\frac1n g_j^\top H^{-1}g_i$ with the average Hessian $H = A/n$, is $g_j^\top A^{-1}g_i$. What
+the refits are compared with is computed from the smaller data set itself (`refitted`), not from the leverages.
 """
 
 from __future__ import annotations

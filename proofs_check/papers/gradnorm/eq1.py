@@ -32,8 +32,8 @@ def eq1_ridge(X: Tensor, y: Tensor, rho: Tensor, *, scale: float = 1.0, leverage
     r"""For least squares with penalty $\frac\rho2|\theta|^2$, $A = X^\top X+\rho I$, $g_x$ the gradient of the loss of x and
     $h = x^\top A^{-1}x$ its leverage, training without x gives exactly $\theta_{-x} = \theta+\frac{A^{-1}g_x}{1-h}$.
 
-    In the paper: removing x "will approximately influence the loss at a test sample" by $\frac1n\nabla L(f(x_j))^\top H^{-1}\nabla
-    L(f(x))$, that is by the gradient there times $A^{-1}g_x$; labels are suppressed.
+    In the paper: removing x "will approximately influence the loss at a test sample" by $\frac1n\nabla L(f(x_j))^\top
+    H^{-1}\nabla L(f(x))$, that is by the gradient there times $A^{-1}g_x$; labels are suppressed.
 
     Proof: Sherman and Morrison's formula for $A-xx^\top$.
     """
@@ -65,8 +65,8 @@ def eq1_weights(
 ) -> Relation:
     r"""Let the loss of one training point x have weight $1+\varepsilon$ in place of 1. With $I = \frac1n\sum_jg_j^\top
     H^{-1}g_x$ the total test loss becomes exactly
-    $L(\varepsilon) = L-\frac{\varepsilon I}{1+\varepsilon h}+\frac{\varepsilon^2}{2}\frac{|ZA^{-1}g_x|^2}{(1+\varepsilon h)^2}$, so
-    that $L'(0) = -I$: removal changes the weight by $-1$ and the loss by $+I$, to first order.
+    $L(\varepsilon) = L-\frac{\varepsilon I}{1+\varepsilon h}+\frac{\varepsilon^2}{2}\frac{|ZA^{-1}g_x|^2}{(1+\varepsilon
+    h)^2}$, so that $L'(0) = -I$: removal changes the weight by $-1$ and the loss by $+I$, to first order.
 
     Notes: two minus signs cancel, and the paper's sign and its factor $1/n$ are right for $H = A/n$.
     """
@@ -102,8 +102,8 @@ def eq1_copies(
     changes the total test loss by $I/k$ to first order, where I is its influence for k = 1, with an error of at most
     $\frac1{k^2}\left(\frac{|I|\,h}{1-h}+\frac12\frac{|ZA^{-1}g_x|^2}{(1-h)^2}\right)$.
 
-    Proof: gradnorm.eq1.weights with $\varepsilon = -1/k$: the error is $\frac1{k^2}$ times $\frac{Ih}{1-h/k}+\frac12\frac{|ZA^{-1}
-    g_x|^2}{(1-h/k)^2}$.
+    Proof: gradnorm.eq1.weights with $\varepsilon = -1/k$: the error is $\frac1{k^2}$ times
+    $\frac{Ih}{1-h/k}+\frac12\frac{|ZA^{-1}g_x|^2}{(1-h/k)^2}$.
 
     Tight at: $k = 1$, $I\ge0$.
     """
@@ -145,9 +145,9 @@ def _error(seed: int, n: int) -> float:
     mutants={"1/n": dict(exponent=-1.0), "1/n^3": dict(exponent=-3.0)},
 )
 def eq1_rate(seed: Tensor, *, exponent: float = -2.0) -> Rate:
-    r"""The error $L'-L-\sum_jI(x,x_j)$ of the influence falls as $n^{-2}$: logistic regression in dimension 3 with penalty $n/10$,
-    50 test points, every one of 25 training points removed and the model fitted again to a gradient of $10^{-11}$; root mean square
-    over the removed points, n from 200 to 1600.
+    r"""The error $L'-L-\sum_jI(x,x_j)$ of the influence falls as $n^{-2}$: logistic regression in dimension 3 with penalty
+    $n/10$, 50 test points, every one of 25 training points removed and the model fitted again to a gradient of $10^{-11}$;
+    root mean square over the removed points, n from 200 to 1600.
 
     Notes: the influence itself falls as $1/n$, so its relative error does too.
     """
@@ -166,9 +166,10 @@ def eq1_rate(seed: Tensor, *, exponent: float = -2.0) -> Rate:
     mutants={"the mean gradient dropped": dict(mean=0.0), "n for n - 1": dict(less=0)},
 )
 def eq1_renormalised(X: Tensor, y: Tensor, lam: Tensor, *, mean: float = 1.0, less: int = 1) -> Relation:
-    r"""Let training minimise $\frac1n\sum_i\ell_i+\frac\lambda2|\theta|^2$, and after the removal of x the mean over the other $n-1$
-    points with the same $\lambda$. For the squared loss the parameters move by exactly $\frac1{n-1}H_{-x}^{-1}(g_x-\bar g)$,
-    where $\bar g = -\lambda\theta$ is the mean gradient of the losses and $H_{-x}$ the new average Hessian, penalty included.
+    r"""Let training minimise $\frac1n\sum_i\ell_i+\frac\lambda2|\theta|^2$, and after the removal of x the mean over the
+    other $n-1$ points with the same $\lambda$. For the squared loss the parameters move by exactly
+    $\frac1{n-1}H_{-x}^{-1}(g_x-\bar g)$, where $\bar g = -\lambda\theta$ is the mean gradient of the losses and $H_{-x}$ the
+    new average Hessian, penalty included.
 
     Proof: the gradient of the new objective at $\theta$ is $-(g_x-\bar g)/(n-1)$, and it is quadratic.
 
@@ -201,8 +202,9 @@ def eq1_renormalised(X: Tensor, y: Tensor, lam: Tensor, *, mean: float = 1.0, le
     mutants={"one percent more": dict(share=1.01), "one percent less": dict(share=0.99)},
 )
 def eq1_interpolation(a: Tensor, b: Tensor, c: Tensor, y: Tensor, Z: Tensor, t: Tensor, *, share: float = 1.0) -> Relation:
-    r"""Two training points $(a, 0)$ and $(b, c)$ with $a, c>0$ are interpolated by a linear model of two parameters, so both have
-    gradient $g_x = 0$ and influence 0. Then the test loss after removing the second (least norm solution) is what it was.
+    r"""Two training points $(a, 0)$ and $(b, c)$ with $a, c>0$ are interpolated by a linear model of two parameters, so both
+    have gradient $g_x = 0$ and influence 0. Then the test loss after removing the second (least norm solution) is what it
+    was.
 
     Counterexample: points $(1,0)$ and $(0,1)$ with labels 0 and 1, test point $(0,1)$ with label 0: the test loss is 1/2 before
     and 0 after.

@@ -58,9 +58,9 @@ def eq2(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float
     mutants={"one percent more": dict(scale=1.01), "one percent less": dict(scale=0.99)},
 )
 def eq2_mean_loss(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float = 1.0) -> Relation:
-    r"""Let $L_\pm$ be the *mean* test losses when the weight of the first training point is changed by $\pm1$, and S the mean of
-    $(z_j\cdot A^{-1}g_x)^2$. Then $\frac12(L_--L_+) = \frac{\sum_jI(x,x_j)}{1-h^2}+\frac{hS}{(1-h^2)^2}$: the total influence is
-    the derivative of the mean test loss.
+    r"""Let $L_\pm$ be the *mean* test losses when the weight of the first training point is changed by $\pm1$, and S the mean
+    of $(z_j\cdot A^{-1}g_x)^2$. Then $\frac12(L_--L_+) = \frac{\sum_jI(x,x_j)}{1-h^2}+\frac{hS}{(1-h^2)^2}$: the total
+    influence is the derivative of the mean test loss.
 
     Counterexample: train (1, label 1), penalty 1, and two test points (1, label 0): the difference is $-1/9$, the right side
     $-5/18$.

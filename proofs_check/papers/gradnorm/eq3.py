@@ -39,8 +39,8 @@ def eq3(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float
     r"""$L'_{test} = L_{test}+\sum_jI(x,x_j)$, where $L'$ is the test loss of the model trained without x: least squares
     with penalty $\rho\ge0$ in one dimension, points $x_i>0$.
 
-    Counterexample: least squares, training points 1 and 1 with labels 0 and $-8$, test point 1 with label $-3$; removing the second:
-    $L = 1/2$, $I = -2$, so $L+I = -3/2$, but $L' = 9/2$.
+    Counterexample: least squares, training points 1 and 1 with labels 0 and $-8$, test point 1 with label $-3$; removing the
+    second: $L = 1/2$, $I = -2$, so $L+I = -3/2$, but $L' = 9/2$.
 
     Notes: eq. (1) says "approximately", so "=" is a slip for a first-order statement: gradnorm.eq1.copies, gradnorm.eq1.rate.
     """
@@ -91,8 +91,8 @@ def eq3_nonnegative(
 def eq3_ridge(
     X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, leverage: float = 1.0, second: float = 1.0
 ) -> Relation:
-    r"""$L'_{test} = L_{test}+\frac{\sum_jI(x,x_j)}{1-h}+\frac12d^\top H_{test}\,d$, with $d = \frac{A^{-1}g_x}{1-h}$, the leverage
-    $h = x^\top A^{-1}x$ and the Hessian $H_{test}$ of the summed test loss.
+    r"""$L'_{test} = L_{test}+\frac{\sum_jI(x,x_j)}{1-h}+\frac12d^\top H_{test}\,d$, with $d = \frac{A^{-1}g_x}{1-h}$, the
+    leverage $h = x^\top A^{-1}x$ and the Hessian $H_{test}$ of the summed test loss.
 
     Proof: gradnorm.eq1.ridge in a quadratic test loss.
 
@@ -125,7 +125,8 @@ def eq3_underestimates(
 ) -> Relation:
     r"""$L_{test}+I\le L_{test}+\frac I{1-h}\le L'_{test}$ for the total influence $I\ge0$ of x.
 
-    Notes: test labels are reflected, $t\to2z\cdot\theta-t$, where the influence would be negative, which changes its sign and not L.
+    Notes: test labels are reflected, $t\to2z\cdot\theta-t$, where the influence would be negative, which changes its sign and
+    not L.
 
     Tight at: $g_x = 0$.
     """
@@ -156,8 +157,8 @@ def eq3_underestimates(
 def eq3_underestimates_always(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, more: float = 0.0) -> Relation:
     r"""$L_{test}+\sum_jI(x,x_j)\le L'_{test}$, whatever the sign of the influence.
 
-    Counterexample: training points 1 and 1 with labels 0 and 2, test point 1 with label $-1$, no penalty, the second removed: $L = 2$,
-    $I = -1$, $L+I = 1$, but $L' = 1/2$.
+    Counterexample: training points 1 and 1 with labels 0 and 2, test point 1 with label $-1$, no penalty, the second removed:
+    $L = 2$, $I = -1$, $L+I = 1$, but $L' = 1/2$.
 
     Notes: harmful points are more harmful than eq. (3) says, too: $1/(1-h)$ enlarges either sign.
     """

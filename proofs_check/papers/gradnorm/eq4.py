@@ -67,8 +67,8 @@ def eq4_literal(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, shar
 def eq4_linear(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0, part: float = 1.0) -> Relation:
     r"""$L+I\le|L+I|\le L+|I|\le L+\frac1n\|g_x\|\,\|\sum_jH^{-1}g_j\|$, where I is the total influence of x.
 
-    Proof: the triangle inequality with $L\ge0$; the symmetry of $H^{-1}$; Cauchy and Schwarz. That H is positive definite is not
-    needed, only that it can be inverted.
+    Proof: the triangle inequality with $L\ge0$; the symmetry of $H^{-1}$; Cauchy and Schwarz. That H is positive definite is
+    not needed, only that it can be inverted.
 
     Tight at: $I\ge0$ and $g_x$ parallel to $\sum_jH^{-1}g_j$, always so in one dimension.
     """
@@ -121,8 +121,8 @@ def eq4_first_step(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, s
     mutants={"one percent less": dict(share=0.99), "half": dict(share=0.5)},
 )
 def eq4_true_loss(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, share: float = 1.0) -> Relation:
-    r"""$L'_{test}\le L_{test}+\frac1n\|g_x\|\,\|\sum_jH^{-1}g_j\|$ for least squares with penalty $\rho\ge0$ in one dimension, points
-    $x_i>0$.
+    r"""$L'_{test}\le L_{test}+\frac1n\|g_x\|\,\|\sum_jH^{-1}g_j\|$ for least squares with penalty $\rho\ge0$ in one
+    dimension, points $x_i>0$.
 
     Counterexample: training points 1 and 1 with labels 0 and 2, so $\theta = 1$; test point 1 with label 1. Then $L = 0$ and
     $\sum_jg_j = 0$, the right side is 0; removing the second gives $\theta = 0$ and $L' = 1/2$.
@@ -151,14 +151,14 @@ def eq4_true_loss(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, sh
     mutants={"r one percent smaller": dict(r=0.99), "m of the objective with x": dict(before=True)},
 )
 def eq4_corrected(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, r: float = 1.0, before: bool = False) -> Relation:
-    r"""Let the objective without x be m-strongly convex, the total test loss M-smooth, $r = \|g_x\|$. Then $|\theta_{-x}-\theta|\le\frac
-    rm$ and $L'_{test}\le L_{test}+\|\sum_jg_j\|\frac rm+\frac M2\left(\frac rm\right)^2$.
+    r"""Let the objective without x be m-strongly convex, the total test loss M-smooth, $r = \|g_x\|$. Then
+    $|\theta_{-x}-\theta|\le\frac rm$ and $L'_{test}\le L_{test}+\|\sum_jg_j\|\frac rm+\frac M2\left(\frac rm\right)^2$.
 
     Proof: at $\theta$ the objective without x has the gradient $-g_x$, and strong convexity turns it into a distance; then
     the smoothness of the test loss. No Hessian is inverted, nothing is approximate.
 
-    Tight at: one training point 1 with label 1, $\rho = 1$, test point 1 with label 1/2: both sides are 1/8. In the instance that
-    refutes gradnorm.eq4.true_loss both are 1/2.
+    Tight at: one training point 1 with label 1, $\rho = 1$, test point 1 with label 1/2: both sides are 1/8. In the instance
+    that refutes gradnorm.eq4.true_loss both are 1/2.
 
     Notes: for ridge regression, m is the least eigenvalue of $A-xx^\top$ and M the largest of $Z^\top Z$.
     """

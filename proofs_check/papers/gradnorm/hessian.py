@@ -42,8 +42,8 @@ def hessian(X: Tensor, y: Tensor, W: Tensor, a: Tensor, dW: Tensor, da: Tensor, 
     Counterexample: one neuron, $w = 1$, $a = 0$, one point $x = 1$ with label 1; along $(da, dw) = (1, 1)$ the form is
     $(Jv)^2+2(f-y)\,da\,dw = 1-2 = -1$.
 
-    Notes: for the networks of the paper the assumption does not hold. What Koh and Liang use is the next claims: the Gauss-Newton
-    matrix, or a damped Hessian at a minimum.
+    Notes: for the networks of the paper the assumption does not hold. What Koh and Liang use is the next claims: the
+    Gauss-Newton matrix, or a damped Hessian at a minimum.
     """
     form = al.influence.relu_curvature(X, y, W, a, dW, da)
     return leq(least * _square(dW, da), form.gauss_newton + form.residual, names=["0", "v'Hv"])
@@ -66,14 +66,15 @@ def _square(dW: Tensor, da: Tensor) -> Tensor:
     mutants={"both layers grow": dict(sign=1.0), "one percent off": dict(sign=-0.99)},
 )
 def hessian_rescaling(X: Tensor, y: Tensor, W: Tensor, a: Tensor, *, sign: float = -1.0) -> Relation:
-    r"""Along the direction that enlarges the output layer and shrinks the first one, $(da, dW) = (a,-W)$, the Gauss-Newton matrix
-    $\frac1nJ^\top J$ vanishes, and $v^\top Hv = -\frac2n\sum_i(f_i-y_i)f_i$.
+    r"""Along the direction that enlarges the output layer and shrinks the first one, $(da, dW) = (a,-W)$, the Gauss-Newton
+    matrix $\frac1nJ^\top J$ vanishes, and $v^\top Hv = -\frac2n\sum_i(f_i-y_i)f_i$.
 
     Proof: $f$ depends on $a_r$ and $w_r$ through $a_r\max(w_r\cdot x,0)$, which does not change when $a_r$ is multiplied and
     $w_r$ divided by the same number.
 
-    Notes: at a stationary point of the training loss $\sum_i(f_i-y_i)f_i = a\cdot\nabla_aL = 0$. So there H itself is singular, and
-    eq. (1) undefined, however many samples there are; normalisation layers give the same. New.
+    Notes: at a stationary point of the training loss the second form is 0 too, since $\sum_i(f_i-y_i)f_i = a\cdot\nabla_aL$: H is
+    not positive definite there either, however many samples there are (the points that rescaling leads to are stationary too, so
+    $Hv = 0$ and eq. (1) is undefined). Normalisation layers have such directions as well.
     """
     form = al.influence.relu_curvature(X, y, W, a, sign * W, a)
     h = torch.relu(X @ W.mT)
@@ -130,8 +131,8 @@ def hessian_sample_space(
     J: Tensor, p: Tensor, u: Tensor, v: Tensor, lam: Tensor, *, count: bool = True, centred: bool = True
 ) -> Relation:
     r"""Let $J_i$ be the Jacobians of n points with class probabilities p (here the same for all of them) and
-    $H = \frac1n\sum_iJ_i^\top(\mathrm{diag}\,p-pp^\top)J_i+\lambda I$. With $R = (I-p1^\top)\,\mathrm{diag}\sqrt p$ for every point,
-    $u^\top H^{-1}v = \frac1\lambda\left[u^\top v-u^\top J^\top R\,(n\lambda I+R^\top JJ^\top R)^{-1}R^\top Jv\right]$.
+    $H = \frac1n\sum_iJ_i^\top(\mathrm{diag}\,p-pp^\top)J_i+\lambda I$. With $R = (I-p1^\top)\,\mathrm{diag}\sqrt p$ for every
+    point, $u^\top H^{-1}v = \frac1\lambda\left[u^\top v-u^\top J^\top R\,(n\lambda I+R^\top JJ^\top R)^{-1}R^\top Jv\right]$.
 
     Proof: $RR^\top = \mathrm{diag}\,p-pp^\top$, which is singular, and Woodbury's identity, which needs no inverse of it.
 
@@ -239,12 +240,13 @@ def _slope(theta: Tensor, X: Tensor) -> Tensor:
     mutants={"a quarter of the eigenvalues": dict(least=0.25), "a half": dict(least=0.5)},
 )
 def hessian_network(seed: Tensor, *, least: float = 0.01) -> Measurement:
-    r"""A tanh network with 3 inputs, 3 hidden neurons and 3 outputs (24 parameters) on 14 random points with cyclic labels: at the
-    start and after 100 steps of gradient descent on the mean cross-entropy some eigenvalues of its Hessian are negative
-    (below $-10^{-8}$ of the largest).
+    r"""A tanh network with 3 inputs, 3 hidden neurons and 3 outputs (24 parameters) on 14 random points with cyclic labels:
+    at the start and after 100 steps of gradient descent on the mean cross-entropy some eigenvalues of its Hessian are
+    negative (below $-10^{-8}$ of the largest).
 
-    Notes: the value is the smaller of both shares of negative eigenvalues. After 500 steps, near a minimum, some of these networks
-    have none left: a minimum has a semidefinite Hessian. A network that is stopped earlier, as in deep learning, has some.
+    Notes: the value is the smaller of both shares of negative eigenvalues. After 500 steps, near a minimum, some of these
+    networks have none left: a minimum has a semidefinite Hessian. A network that is stopped earlier, as in deep learning, has
+    some.
     """
     shares = negative_eigenvalues(seed)
     rows = [(f"{step} steps", (shares[:, i],)) for i, step in enumerate(CHECKED)]

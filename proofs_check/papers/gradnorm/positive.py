@@ -1,4 +1,4 @@
-r"""Below eq. (2): "the total influence is generally positive ... removing a training sample will tend to increase the test loss"."""
+r"""Below eq. (2): "generally positive", and "removing a training sample will tend to increase the expected test loss"."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def _total(X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor) -> tuple[al.
     mutants={"less one percent of the gradient": dict(less=0.01), "half": dict(less=0.5)},
 )
 def positive(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, *, less: float = 0.0) -> Relation:
-    r"""For least squares in one dimension with points $x_i>0$ and any test set, $\sum_jI(x_i,x_j)\ge0$ for every training point.
+    r"""For least squares in one dimension with points $x_i>0$ and any test set, $\sum_jI(x_i,x_j)\ge0$ for every training
+    point.
 
     Counterexample: points 1 and 1 with labels 0 and 2, so $\theta = 1$; test point 1 with label 0: the influences are 1/2 and
     $-1/2$.
@@ -68,11 +69,11 @@ def positive(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, *, less: float = 0.0) -
     mutants={"positive ones one percent larger": dict(scale=1.01), "with a penalty": dict(rho=0.125)},
 )
 def positive_sum(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, *, scale: float = 1.0, rho: float = 0.0) -> Relation:
-    r"""At the minimiser of $\sum_i\ell_i$, for any test set, the positive and the negative total influences of the training points
-    cancel: $\sum_x\sum_jI(x,x_j) = 0$. So unless all of them vanish, some training point has a negative one.
+    r"""At the minimiser of $\sum_i\ell_i$, for any test set, the positive and the negative total influences of the training
+    points cancel: $\sum_x\sum_jI(x,x_j) = 0$. So unless all of them vanish, some training point has a negative one.
 
-    Proof: the sum is $\frac1n\bigl(\sum_jg_j\bigr)^\top H^{-1}\sum_xg_x$, and $\sum_xg_x = 0$: this is what being trained means.
-    Nothing else about the model enters.
+    Proof: the sum is $\frac1n\bigl(\sum_jg_j\bigr)^\top H^{-1}\sum_xg_x$, and $\sum_xg_x = 0$: this is what being trained
+    means. Nothing else about the model enters.
 
     Tight at: everywhere.
     """
@@ -99,8 +100,8 @@ def positive_sum(x: Tensor, y: Tensor, Z: Tensor, t: Tensor, *, scale: float = 1
 def positive_ridge_sum(
     X: Tensor, y: Tensor, Z: Tensor, t: Tensor, rho: Tensor, *, scale: float = 1.0, kept: float = 1.0
 ) -> Relation:
-    r"""With the penalty $\frac\rho2|\theta|^2$ the sum over the training set is $\sum_x\sum_jI(x,x_j) = -\rho\,\theta^\top A^{-1}
-    \sum_jg_j$.
+    r"""With the penalty $\frac\rho2|\theta|^2$ the sum over the training set is $\sum_x\sum_jI(x,x_j) = -\rho\,\theta^\top
+    A^{-1} \sum_jg_j$.
 
     Proof: $\sum_xg_x = -\rho\theta$ at the minimiser.
     """
@@ -192,8 +193,8 @@ def _shown(seed: Tensor) -> list[Table]:
     mutants={"95 percent": dict(share=0.95), "all": dict(share=1.0)},
 )
 def positive_digits(seed: Tensor, *, share: float = 0.9) -> Measurement:
-    r"""Softmax regression on 60 digits of four classes in ten dimensions with penalty $n/1000$, 300 test digits: at least 90 percent
-    of the training points have $\sum_jI(x,x_j)>0$.
+    r"""Softmax regression on 60 digits of four classes in ten dimensions with penalty $n/1000$, 300 test digits: at least 90
+    percent of the training points have $\sum_jI(x,x_j)>0$.
 
     Notes: the influences are exact (Newton to $10^{-11}$). gradnorm.positive.sum says why about half of them are negative.
     """
@@ -231,12 +232,12 @@ def positive_weight_decay(seed: Tensor, *, share: float = 0.9, penalty: int = 2)
     mutants={"by twice the mean absolute influence": dict(least=2.0), "by three times": dict(least=3.0)},
 )
 def positive_removal(seed: Tensor, *, least: float = 0.0) -> Measurement:
-    r"""In the same experiment, penalty $n/1000$, the model is fitted again without each of the training points: the mean change of the
-    test loss, in units of the mean absolute influence, is positive.
+    r"""In the same experiment, penalty $n/1000$, the model is fitted again without each of the training points: the mean
+    change of the test loss, in units of the mean absolute influence, is positive.
 
     Notes: the paper's tendency is real, but of second order: the mean of the influences themselves is near 0 or negative. For
-    quadratic losses the difference is $\frac{Ih}{1-h}+\frac12|ZA^{-1}g_x|^2/(1-h)^2$, whose last part is never negative; eq. (3)
-    drops exactly this part.
+    quadratic losses the difference is $\frac{Ih}{1-h}+\frac12|ZA^{-1}g_x|^2/(1-h)^2$, whose last part is never negative; eq.
+    (3) drops exactly this part.
     """
     run = digits(seed)
     size = run.influences[:, 0].abs().mean(1)
