@@ -72,9 +72,9 @@ def hessian_rescaling(X: Tensor, y: Tensor, W: Tensor, a: Tensor, *, sign: float
     Proof: $f$ depends on $a_r$ and $w_r$ through $a_r\max(w_r\cdot x,0)$, which does not change when $a_r$ is multiplied and
     $w_r$ divided by the same number.
 
-    Notes: at a stationary point of the training loss the second form is 0 too, since $\sum_i(f_i-y_i)f_i = a\cdot\nabla_aL$: H is
-    not positive definite there either, however many samples there are (the points that rescaling leads to are stationary too, so
-    $Hv = 0$ and eq. (1) is undefined). Normalisation layers have such directions as well.
+    Notes: at a stationary point of the training loss the second form is 0 too, since $\sum_i(f_i-y_i)f_i = a\cdot\nabla_aL$:
+    H is not positive definite there either, however many samples there are (the points that rescaling leads to are stationary
+    too, so $Hv = 0$ and eq. (1) is undefined). Normalisation layers have such directions as well.
     """
     form = al.influence.relu_curvature(X, y, W, a, sign * W, a)
     h = torch.relu(X @ W.mT)
