@@ -16,7 +16,7 @@ from proofs_check.relations import Measurement, Relation
 ASSUMED = f"{METHOD}: 'Given H is positive definite by assumption (Koh and Liang 2017)'"
 #: steps of gradient descent at which the Hessian is looked at
 CHECKED = (0, 100, 500)
-HIDDEN, POINTS, DIMENSION, CLASSES = 3, 14, 3, 3
+HIDDEN, POINTS, DIMENSION, CLASSES = 6, 14, 3, 3
 SIZES = (HIDDEN * DIMENSION, HIDDEN, CLASSES * HIDDEN, CLASSES)
 
 
@@ -240,15 +240,14 @@ def _slope(theta: Tensor, X: Tensor) -> Tensor:
     mutants={"a quarter of the eigenvalues": dict(least=0.25), "a half": dict(least=0.5)},
 )
 def hessian_network(seed: Tensor, *, least: float = 0.01) -> Measurement:
-    r"""A tanh network with 3 inputs, 3 hidden neurons and 3 outputs (24 parameters) on 14 random points with cyclic labels:
+    r"""A tanh network with 3 inputs, 6 hidden neurons and 3 outputs (45 parameters) on 14 random points with cyclic labels:
     at the start and after 100 steps of gradient descent on the mean cross-entropy some eigenvalues of its Hessian are
     negative (below $-10^{-8}$ of the largest).
 
-    Notes: the value is the smaller of both shares of negative eigenvalues. After 500 steps, near a minimum, some of these
-    networks have none left: a minimum has a semidefinite Hessian. A network that is stopped earlier, as in deep learning, has
-    some.
+    Notes: the value is the smaller of both shares of negative eigenvalues. Near a minimum the share falls, in smaller
+    networks to 0: a minimum has a semidefinite Hessian. A network that is stopped earlier, as in deep learning, has some.
     """
     shares = negative_eigenvalues(seed)
     rows = [(f"{step} steps", (shares[:, i],)) for i, step in enumerate(CHECKED)]
-    table = Table("Negative eigenvalues of the Hessian of a network with 24 parameters", ["share"], rows)
+    table = Table("Negative eigenvalues of the Hessian of a network with 45 parameters", ["share"], rows)
     return measurement(shares[:, :2].amin(-1), expect=(least, 1.0), show=[table])
