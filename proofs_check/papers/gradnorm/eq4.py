@@ -200,7 +200,9 @@ def _ends(H: Tensor) -> tuple[Tensor, Tensor]:
     mutants={"one percent smaller": dict(share=0.99), "p = 3": dict(orders=(1.0, 3.0))},
 )
 def eq4_norms(a: Tensor, b: Tensor, *, share: float = 1.0, orders: tuple[float, ...] = (1.0, 1.5, 2.0)) -> Relation:
-    r"""$|\langle a,b\rangle|\le\|a\|_p\|b\|_p$ for p = 1, 3/2 and 2 (and all p between, since $\|\cdot\|_p$ falls with p).
+    r"""$|\langle a,b\rangle|\le\|a\|_p\|b\|_p$ for p = 1, 3/2 and 2.
+
+    Proof: Cauchy and Schwarz, and $\|\cdot\|_p\ge\|\cdot\|_2$ for every p from 1 to 2.
 
     Tight at: a and b in the direction of one axis.
     """
