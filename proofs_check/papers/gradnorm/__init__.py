@@ -6,6 +6,12 @@ Influence functions, the bound of the test loss by a gradient norm, and the quer
 #: the modules in the paper's order
 ORDER: tuple[str, ...] = (
     # section 3: equations (1) to (5)
+    "eq1",
+    "eq2",
+    "positive",
+    "eq3",
+    "eq4",
+    "hessian",
     "eq5",
     "eq5_constants",
     "eq5_softmax",
@@ -31,6 +37,15 @@ ORDER: tuple[str, ...] = (
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    # influence, equations (1) to (4)
+    (r"$I_{loss}(x, x_j)$", "fit.influences(Z, t)", "(n, m)", "first-order increase of the loss at x_j when x is removed"),
+    (r"$g_x$", "fit.gradients", "(n, p)", "gradient of the loss of x in the parameters"),
+    (r"$H_\theta$", "fit.A / n", "(p, p)", "average Hessian of the training losses, the penalty's share included"),
+    (r"$s$", "n inv(A) sum_j g_j", "(p,)", "the fixed term of eq. (4): the sum of H^-1 g_j over the test set"),
+    (r"$h$", "fit.leverages", "(n,)", "leverage of x: x' A^-1 x"),
+    (r"$\rho$", "rho, penalty", "scalar", "ridge penalty of the summed losses; lambda = rho / n for the mean"),
+    (r"$L_{test}, L'_{test}$", "fit.loss, refitted", "scalar", "total test loss of the model trained with x, and without it"),
+    # equation (5) and the selection
     (r"$F, l$", "", "", "training loss before, and the loss of the added sample (or batch)"),
     (r"$\theta_0, \theta_1$", "", "(n,)", "minimisers of F and of F + l: the models T^c and T^{c+1}"),
     (r"$d$", "d", "(n,)", "displacement, theta_1 - theta_0"),
@@ -39,9 +54,9 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$\mu, L$", "mu, L", "scalar", "modulus of strong convexity and Lipschitz constant of the gradient"),
     (r"$\kappa$", "kappa", "scalar", "condition number L / mu"),
     (r"$\ell, t$", "ell, t", "scalar", "Lipschitz constant of the gradient of l; t = ell / mu"),
-    (r"$s$", "s", "(p,)", "H^-1 times the summed gradient of the test losses"),
     (r"$r$", "square(g)", "scalar", "gradient norm of a sample"),
     (r"$\eta$", "eta", "scalar", "step size; u and x are eta in units of 2 mu / L^2 and 1 / L"),
+    # equations (6) and (7)
     (r"$P(y_i|x)$", "al.gradnorm.posterior", "(n, N)", "softmax of the logits"),
     (r"$z$", "z", "(n, N)", "logits of N classes"),
     (r"$L_{exp}$", "al.gradnorm.expected_loss", "(n,)", "expected loss, eq. (6)"),
