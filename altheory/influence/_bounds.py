@@ -79,25 +79,30 @@ def strong_bound(
     return value + steep * step + M / 2 * step * step
 
 
-def norm_order_constant(d: int, p: float) -> float:
+def norm_order_constant(d: Any, p: float) -> Any:
     r"""$d^{\max(0,1-2/p)}$: the least c with $|\langle a,b\rangle|\le c\,\|a\|_p\|b\|_p$ for all a, b in d dimensions.
 
     1 for $p\le2$, where the $\ell_p$ norm is at least the Euclidean one; for $p>2$ it is attained at $a = b = (1,\dots,1)$. The
     form that needs no constant is Hoelder's, with two dual norms.
 
     Args:
-        d: The dimension.
+        d: The dimension, a number or a tensor of them; in exact arithmetic for p up to 2, 4 and infinite.
         p: The order, at least 1; `math.inf` is the largest entry.
 
     Returns:
-        The constant.
+        The constant, of d's shape.
 
     Raises:
         InputError: d below 1 or p below 1.
     """
-    if not p >= 1 or d < 1:
+    (size,) = as_tensors(d=d)
+    if not p >= 1 or (not is_exact(size) and bool((size < 1).any())):
         raise InputError(f"`d` is {d} and `p` is {p} but both must be at least 1; pass a dimension and the order of a norm.")
-    return float(d) ** max(0.0, 1 - 2 / p)
+    if p <= 2:
+        return 0 * size + 1
+    if p == 4:
+        return torch.sqrt(size)
+    return size if p == float("inf") else size ** (1 - 2 / p)
 
 
 def p_norm(a: Float[ArrayLike, "*batch d"], p: float) -> Float[Tensor, "*batch"]:
@@ -127,8 +132,4 @@ def p_norm(a: Float[ArrayLike, "*batch d"], p: float) -> Float[Tensor, "*batch"]
         return top * torch.sqrt((unit * unit).sum(-1))
     if p == 4:
         return top * torch.sqrt(torch.sqrt((unit**4).sum(-1)))
-    return top * _power((unit**p).sum(-1), 1 / p)
-
-
-def _power(x: Any, exponent: float) -> Any:
-    return x**exponent
+    return top * (unit**p).sum(-1) ** (1 / p)

@@ -162,8 +162,6 @@ class GaussNewton:
         return product.sub_(white[0].T @ white[1]).div_(self.n * self.damping)
 
 
-def gauss_newton(
-    net: Any, X: ArrayLike, y: Any, damping: float, *, loss: str = "cross_entropy"
-) -> GaussNewton:
+def gauss_newton(net: Any, X: ArrayLike, y: Any, damping: float, *, loss: str = "cross_entropy") -> GaussNewton:
     """The influences of a network's training points in sample space: a `GaussNewton`, arguments and errors as there."""
     return GaussNewton(net, X, y, damping, loss=loss)

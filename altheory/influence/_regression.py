@@ -81,7 +81,9 @@ class Regression:
         n = self.X.shape[-2]
         chosen = torch.arange(n) if points is None else torch.as_tensor(list(points))
         if bool((self.weights[..., chosen] < 1).any()):
-            raise InputError("`points` names a point of weight below 1 but one whole copy is removed; pass points of weight >= 1.")
+            raise InputError(
+                "`points` names a point of weight below 1 but one whole copy is removed; pass points of weight >= 1."
+            )
         change = torch.nn.functional.one_hot(chosen, n).to(self.weights)
         return self._refit(self.X[..., None, :, :], _lifted(self.y, self.kind), self.weights[..., None, :] - change)
 
