@@ -14,11 +14,21 @@ ORDER: tuple[str, ...] = (
     "hessian",
     # section 3: equations (6) and (7), algorithm 1
     # section 4: the experiments
+    "leave_one_out",
+    "figure1",
+    "table1",
+    "table2",
+    "figure3",
+    "table3",
+    "tables45",
     # appendix A
 )
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    (r"$T^c$", "cycle.before", "network", "the task model in cycle c, which selects; T^{c+1} is cycle.after"),
+    (r"$R_U$", "cycle.pool", "(10 K,)", "random subset of the unlabelled samples to select from"),
+    (r"$K$", "K", "scalar", "samples selected in each cycle"),
     (r"$I_{loss}(x, x_j)$", "fit.influences(Z, t)", "(n, m)", "first-order increase of the loss at x_j when x is removed"),
     (r"$g_x$", "fit.gradients", "(n, p)", "gradient of the loss of x in the parameters"),
     (r"$H_\theta$", "fit.A / n", "(p, p)", "average Hessian of the training losses, the penalty's share included"),

@@ -53,7 +53,8 @@ def influences(x: Tensor, labels: Tensor, seed: Tensor) -> Influences:
     whole = runs(x, labels, seed)
     found = [[_one(whole, i * SPLITS, c) for c in range(len(whole.cycles))] for i in range(len(seed))]
     total, norms, direction = (
-        {loss: torch.stack([torch.stack([one[k][loss] for one in row]) for row in found]) for loss in (CE, ENT)} for k in range(3)
+        {loss: torch.stack([torch.stack([one[k][loss] for one in row]) for row in found]) for loss in (CE, ENT)}
+        for k in range(3)
     )
     return Influences(total, norms, direction)
 

@@ -1,10 +1,10 @@
 r"""Many networks refitted at once, each with weights of its own on the same points: exact leave-one-out.
 
-The networks are $f(x) = m^{-1/2}\sum_ra_r\tanh(w_r\cdot x)$ with the first layer trained. (With both layers trained the penalty leaves
-directions almost flat, along which weights move from one layer to the other: the Hessian is next to singular, and no refit
-ends.) The objective is $\frac1n\sum_iw_i\ell_i+\frac\lambda2|\theta|^2$; leaving a point out sets its weight to 0 and changes
-nothing else. Newton steps by conjugate gradients, with the Hessian in closed form and the Gauss-Newton matrix, in sample space,
-as preconditioner. `altheory.influence.leave_one_out` does the same for any network, one refit at a time.
+The networks are $f(x) = m^{-1/2}\sum_ra_r\tanh(w_r\cdot x)$ with the first layer trained. (With both layers trained the penalty
+leaves directions almost flat, along which weights move from one layer to the other: the Hessian is next to singular, and a
+refit takes very long.) The objective is $\frac1n\sum_iw_i\ell_i+\frac\lambda2|\theta|^2$; leaving a point out sets its weight to
+0 and changes nothing else. Newton steps by conjugate gradients, with the Hessian in closed form and the Gauss-Newton matrix, in
+sample space, as preconditioner. `altheory.influence.leave_one_out` does the same for any network, one refit at a time.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Problem:
     y: Tensor
     w: Tensor
     decay: float
+
+    def rows(self, which: Tensor) -> Problem:
+        """Some of the objectives."""
+        return Problem(self.a[which], self.x[which], self.y[which], self.w[which], self.decay)
 
     def at(self, W: Tensor) -> _At:
         """The objective and its gradient."""
@@ -115,22 +119,27 @@ class Problem:
 
 
 def refitted(problem: Problem, W: Tensor, tol: float) -> Tensor:
-    """(B, m, d) first layers at stationary points, near W; what has not reached `tol` in `NEWTON` steps is returned as it is."""
-    at = problem.at(W)
+    """(B, m, d) first layers at stationary points near W; what has not reached `tol` in `NEWTON` steps is left where it is."""
+    W, open_ = W.clone(), torch.arange(len(W))
     for _ in range(NEWTON):
-        size = _norm(at.slope)
-        if bool((size <= tol).all()):
+        now = problem.rows(open_)
+        at = now.at(W[open_])
+        left = _norm(at.slope) > tol
+        if not bool(left.any()):
             break
-        step = problem.newton_step(at, problem.gauss_newton(at))
-        length = torch.where(size > tol, 1.0, 0.0)
+        if not bool(left.all()):
+            open_ = open_[left]
+            now = problem.rows(open_)
+            at = now.at(W[open_])
+        size, step, length = _norm(at.slope), now.newton_step(at, now.gauss_newton(at)), at.value.new_ones(len(open_))
         for _ in range(HALVINGS):
-            moved = problem.at(at.W - length[:, None, None] * step)
+            moved = now.at(at.W - length[:, None, None] * step)
             worse = (moved.value > at.value * (1 + 1e-12)) & (_norm(moved.slope) > size / 2)
             if not bool(worse.any()):
                 break
             length = torch.where(worse, length / 4, length)
-        at = moved
-    return at.W
+        W[open_] = moved.W
+    return W
 
 
 def _dot(one: Tensor, two: Tensor) -> Tensor:
