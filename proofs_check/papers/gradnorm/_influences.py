@@ -23,6 +23,8 @@ from proofs_check.papers.gradnorm._measured import INITIAL, SPLITS, UNLABELLED, 
 from proofs_check.papers.gradnorm._networks import TwoLayer
 
 NOW, NEXT = 0, 1
+#: how many of the test digits the sums over j run over
+TESTED = 300
 #: losses that g is taken of
 CE, ENT = "cross_entropy", "entropy"
 
@@ -75,7 +77,8 @@ def of_points(net: TwoLayer, x: Tensor, labels: Tensor, trained: Tensor, pool: T
     """Total influences (POOL,) on the test digits, gradient norms (POOL,) and $|s|/n$ (), by the loss."""
     near = al.influence.gauss_newton(networks.module(net), x[trained], labels[trained], networks.DECAY)
     points, truth = x[pool], labels[pool]
-    Z, t = x[INITIAL + UNLABELLED :], labels[INITIAL + UNLABELLED :]
+    test = slice(INITIAL + UNLABELLED, INITIAL + UNLABELLED + TESTED)
+    Z, t = x[test], labels[test]
     total = {
         CE: near.total_influences(Z, t, of=(points, truth)),
         ENT: near.total_influences(Z, of=(points, None), loss=ENT),

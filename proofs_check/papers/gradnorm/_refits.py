@@ -151,22 +151,21 @@ def _norm(V: Tensor) -> Tensor:
 
 
 def without_each(
-    nets: list[al.TwoLayerNet], x: Tensor, y: Tensor, decay: float, which: int, *, tol: float = 1e-6
-) -> tuple[list[al.TwoLayerNet], list[list[al.TwoLayerNet]]]:
-    """Networks at their stationary points, and for each its refits without one of its first `which` points.
+    net: al.TwoLayerNet, x: Tensor, y: Tensor, decay: float, which: int, *, tol: float = 1e-6
+) -> tuple[al.TwoLayerNet, list[al.TwoLayerNet]]:
+    """A network at a stationary point near where it is, and its refits without one of its first `which` points.
 
     Args:
-        nets: B networks of one width.
-        x: (B, n, d) points.
-        y: (B, n, N) one-hot labels.
+        net: The network.
+        x: (n, d) points.
+        y: (n, N) one-hot labels.
         decay: The penalty.
         which: How many points are left out, one at a time.
         tol: The gradient norm to reach.
     """
-    a = torch.stack([net.a for net in nets]) / nets[0].width ** 0.5
-    start = refitted(Problem(a, x, y, x.new_full(x.shape[:2], 1 / x.shape[1]), decay), torch.stack([n.W for n in nets]), tol)
-    weights = ((1 - torch.eye(x.shape[1], dtype=x.dtype)[:which]) / x.shape[1]).repeat(len(x), 1)
-    a, x, y, W = (v.repeat_interleave(which, 0) for v in (a, x, y, start))
-    after = refitted(Problem(a, x, y, weights, decay), W, tol).unflatten(0, (len(nets), which))
-    fitted = [net.replace(W=w) for net, w in zip(nets, start, strict=True)]
-    return fitted, [[net.replace(W=w) for w in row] for net, row in zip(nets, after, strict=True)]
+    a, n = net.a[None] / net.width**0.5, len(x)
+    W = refitted(Problem(a, x[None], y[None], x.new_full((1, n), 1 / n), decay), net.W[None], tol)
+    weights = (1 - torch.eye(n, dtype=x.dtype)[:which]) / n
+    many = Problem(*(v.expand(which, *v.shape[-2:]) for v in (a, x, y)), weights, decay)
+    after = refitted(many, W.expand(which, -1, -1), tol)
+    return net.replace(W=W[0]), [net.replace(W=V) for V in after]

@@ -58,15 +58,13 @@ def removals(x: Tensor, labels: Tensor, seed: Tensor) -> Removals:
 
 
 def _one(x: Tensor, labels: Tensor, seeds: list[int], width: int, damping: float) -> tuple[Tensor, Tensor]:
-    nets = [al.TwoLayerNet(x.shape[-1], width, labels.shape[-1], "tanh", seed=s) for s in seeds]
-    X, Y = x[:, :TRAINING], labels[:, :TRAINING]
-    fitted, refits = _refits.without_each(nets, X, Y, damping, LEFT_OUT)
     true, influence = [], []
-    for i, net in enumerate(fitted):
-        Z, t = x[i, TRAINING:], labels[i, TRAINING:]
-        near = al.influence.gauss_newton(net, X[i], Y[i], damping)
-        influence.append(near.total_influences(Z, t)[:LEFT_OUT])
-        true.append(torch.stack([_loss(other, Z, t) for other in refits[i]]) - _loss(net, Z, t))
+    for points, truth, seed in zip(x, labels, seeds, strict=True):
+        X, Y, Z, t = points[:TRAINING], truth[:TRAINING], points[TRAINING:], truth[TRAINING:]
+        net = al.TwoLayerNet(x.shape[-1], width, labels.shape[-1], "tanh", seed=seed)
+        net, refits = _refits.without_each(net, X, Y, damping, LEFT_OUT)
+        influence.append(al.influence.gauss_newton(net, X, Y, damping).total_influences(Z, t)[:LEFT_OUT])
+        true.append(torch.stack([_loss(other, Z, t) for other in refits]) - _loss(net, Z, t))
     return torch.stack(true), torch.stack(influence)
 
 
@@ -113,7 +111,7 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
     reading="Spearman's correlation with the true change above 0.5, width 64, damping 0.01",
     expect="reproduced",
     **SETTING,
-    mutants={"above 0.99": dict(least=0.99), "negative": dict(least=-1.0, most=0.0)},
+    mutants={"above 0.995": dict(least=0.995), "negative": dict(least=-1.0, most=0.0)},
 )
 def ranks(
     x: Tensor, labels: Tensor, seed: Tensor, *, damping: float = DAMPING, least: float = 0.5, most: float = 1.0

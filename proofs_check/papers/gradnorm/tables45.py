@@ -46,12 +46,12 @@ class Shares:
 
 @remembered
 def shares(x: Tensor, labels: Tensor, seed: Tensor) -> Shares:
-    """The counts, the mean of the splits."""
+    """The counts; warm, the mean of the splits, and retrained, the first split."""
     whole, again = _measured.retrained(x, labels, seed)
     found: dict[str, dict[str, Tensor]] = {}
-    for training, cycles in ((WARM, whole.cycles), (SCRATCH, again)):
-        each = [_counted(whole.x, cycle) for cycle in cycles]
-        found[training] = {g: torch.stack([one[g] for one in each], -1).unflatten(0, (-1, SPLITS)).mean(1) for g in GROUPS}
+    for training, cycles, splits in ((WARM, whole.cycles, SPLITS), (SCRATCH, again, 1)):
+        each = [_counted(whole.x[:: SPLITS // splits], cycle) for cycle in cycles]
+        found[training] = {g: torch.stack([one[g] for one in each], -1).unflatten(0, (-1, splits)).mean(1) for g in GROUPS}
     return Shares(found)
 
 
