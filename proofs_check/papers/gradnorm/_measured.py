@@ -170,24 +170,29 @@ def runs(x: Tensor, labels: Tensor, seed: Tensor) -> Runs:
         nets = [networks.chosen(stack, slice(i * B, i * B + B)) for i in range(len(arms) + 1)]
         cycles.append(Cycle(now, nets[arms.index(ENT_GN)], nets.pop(), known, *mine, others))
         found.append([_seen(net, x, labels, rows) for net, rows in zip(nets, labelled, strict=True)])
-    shape = (len(seed), SPLITS, -1)
 
-    def by_query(values: list[list[Tensor]]) -> dict[str, Tensor]:
-        """(time, arm) -> query: (seeds, splits, time), the mean of several draws."""
-        table = torch.stack([torch.stack(at) for at in values])  # (time, arm, B)
-        return {q: table[:, [a == q for a in arms]].mean(1).T.reshape(shape) for q in QUERIES}
+    def by_query(values: list[list[tuple[Tensor, Tensor]]], which: int) -> dict[str, Tensor]:
+        """The values (time, arm) by query, (seeds, splits, time), the mean of several draws."""
+        table = torch.stack([torch.stack([pair[which] for pair in at]) for at in values])  # (time, arm, B)
+        return {q: table[:, [a == q for a in arms]].mean(1).T.reshape(len(seed), SPLITS, -1) for q in QUERIES}
 
     return Runs(
-        x, labels, *(by_query([[both[k] for both in at] for at in found]) for k in (0, 1)),
-        *(by_query([[both[k] for both in at] for at in counted]) for k in (0, 1)), tuple(cycles),
-    )  # fmt: skip
+        x,
+        labels,
+        accuracy=by_query(found, 0),
+        fitted=by_query(found, 1),
+        overlap=by_query(counted, 0),
+        spread=by_query(counted, 1),
+        cycles=tuple(cycles),
+    )
 
 
 @remembered
 def retrained(x: Tensor, labels: Tensor, seed: Tensor) -> tuple[Runs, tuple[Cycle, ...]]:
-    """The queries of entropy-gradnorm when every $T^{c+1}$ and its twin are trained from the initial weights: the first split."""
+    """The queries of entropy-gradnorm in the first splits, when all networks are trained from the initial weights."""
     whole, first = runs(x, labels, seed), slice(None, None, SPLITS)
-    x, labels, numbers = (values[first] for values in split(x, labels, seed))
+    x, labels, numbers = split(x, labels, seed)
+    x, labels, numbers = x[first], labels[first], numbers[first]
     start = networks.initialised(x.shape[-1], WIDTH, labels.shape[-1], numbers)
     labelled, now, cycles = whole.cycles[0].labelled[first], networks.chosen(whole.cycles[0].before, first), []
     for cycle in range(CYCLES):

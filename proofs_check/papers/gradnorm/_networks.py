@@ -38,7 +38,7 @@ def initialised(d: int, width: int, classes: int, seeds: Sequence[int]) -> TwoLa
 
 
 def _mapped(net: TwoLayer, change: Any) -> TwoLayer:
-    return TwoLayer(change(net.W), change(net.A), change(net.b), change(net.c))
+    return TwoLayer(*(change(p) for p in parameters(net)))
 
 
 def repeated(net: TwoLayer, times: int) -> TwoLayer:
@@ -53,9 +53,7 @@ def chosen(net: TwoLayer, which: Any) -> TwoLayer:
 
 def joined(nets: Sequence[TwoLayer]) -> TwoLayer:
     """Batches of networks one after the other."""
-    parts = [(net.W, net.A, net.b, net.c) for net in nets]
-    W, A, b, c = (torch.cat(p) for p in zip(*parts, strict=True))
-    return TwoLayer(W, A, b, c)
+    return TwoLayer(*(torch.cat(p) for p in zip(*map(parameters, nets), strict=True)))
 
 
 def trained(net: TwoLayer, x: Tensor, y: Tensor, steps: int, *, decay: float = DECAY) -> TwoLayer:
@@ -71,7 +69,8 @@ def trained(net: TwoLayer, x: Tensor, y: Tensor, steps: int, *, decay: float = D
     if len(x) > TOGETHER:
         parts = torch.arange(len(x)).split(TOGETHER)
         return joined([trained(chosen(net, rows), x[rows], y[rows], steps, decay=decay) for rows in parts])
-    inner, outer = _with_bias(net.W, net.b), _with_bias(net.A, net.c)
+    W, A, b, c = parameters(net)
+    inner, outer = torch.cat([W, b[..., None]], -1), torch.cat([A, c[..., None]], -1)
     points, share = torch.cat([x, x.new_ones(*x.shape[:-1], 1)], -1), 1 / x.shape[-2]
     hidden = x.new_ones(*x.shape[:-1], inner.shape[-2] + 1)
     moves = [torch.zeros_like(inner), torch.zeros_like(outer)]
@@ -87,15 +86,19 @@ def trained(net: TwoLayer, x: Tensor, y: Tensor, steps: int, *, decay: float = D
     return TwoLayer(inner[..., :-1], outer[..., :-1], inner[..., -1], outer[..., -1])
 
 
-def _with_bias(weights: Tensor, bias: Tensor) -> Tensor:
-    return torch.cat([weights, bias[..., None]], -1)
+def parameters(net: TwoLayer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """W, A, b, c; the networks here have biases."""
+    assert net.b is not None
+    assert net.c is not None
+    return net.W, net.A, net.b, net.c
 
 
 def module(net: TwoLayer) -> nn.Sequential:
     """One network as torch has it, for `altheory.influence`."""
-    first, last = (nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64) for w in (net.W, net.A))
+    W, A, b, c = parameters(net)
+    first, last = (nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64) for w in (W, A))
     with torch.no_grad():
-        for layer, weight, bias in ((first, net.W, net.b), (last, net.A, net.c)):
+        for layer, weight, bias in ((first, W, b), (last, A, c)):
             layer.weight.copy_(weight)
             layer.bias.copy_(bias)
     return nn.Sequential(first, nn.Tanh(), last)

@@ -1,10 +1,11 @@
 r"""Many networks refitted at once, each with weights of its own on the same points: exact leave-one-out.
 
-The networks are $f(x) = m^{-1/2}\sum_ra_r\tanh(w_r\cdot x)$ with the first layer trained. (With both layers trained the penalty
-leaves directions almost flat, along which weights move from one layer to the other: the Hessian is next to singular, and a
-refit takes very long.) The objective is $\frac1n\sum_iw_i\ell_i+\frac\lambda2|\theta|^2$; leaving a point out sets its weight to
-0 and changes nothing else. Newton steps by conjugate gradients, with the Hessian in closed form and the Gauss-Newton matrix, in
-sample space, as preconditioner. `altheory.influence.leave_one_out` does the same for any network, one refit at a time.
+The networks are $f(x) = m^{-1/2}\sum_ra_r\tanh(w_r\cdot x)$ with the first layer trained. (With both layers trained the
+penalty leaves directions almost flat, along which weights move from one layer to the other: the Hessian is next to singular,
+and a refit takes very long.) The objective is $\frac1n\sum_iw_i\ell_i+\frac\lambda2|\theta|^2$; leaving a point out sets its
+weight to 0 and changes nothing else. Newton steps by conjugate gradients, with the Hessian in closed form and the
+Gauss-Newton matrix, in sample space, as preconditioner. `altheory.influence.leave_one_out` does the same for any network, one
+refit at a time.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ def without_each(
     a, n = net.a[None] / net.width**0.5, len(x)
     W = refitted(Problem(a, x[None], y[None], x.new_full((1, n), 1 / n), decay), net.W[None], tol)
     weights = (1 - torch.eye(n, dtype=x.dtype)[:which]) / n
-    many = Problem(*(v.expand(which, *v.shape[-2:]) for v in (a, x, y)), weights, decay)
+    a, x, y = (v.expand(which, *v.shape[-2:]) for v in (a, x, y))
+    many = Problem(a, x, y, weights, decay)
     after = refitted(many, W.expand(which, -1, -1), tol)
     return net.replace(W=W[0]), [net.replace(W=V) for V in after]

@@ -2,7 +2,8 @@ r"""Figure 1: accuracy after each query, and appendix A.3's diversity of the sel
 
 The paper shows curves for ResNet-18 on four data sets, means of 3 runs. Here: digits and networks of 64 neurons (`_measured`),
 five seeds with two splits each at the quick budget, so ten paired runs; what is found is about this scale. Student's interval
-is taken over the seeds, the mean of whose two runs is one value.
+is taken over the seeds, the mean of whose two runs is one value. (From 30 labels, where the network is right on 72 %,
+entropy-gradnorm was not ahead of random queries after three queries; from 60 it was, as here.)
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ def figure1_random(
 def figure1_entropy(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0) -> Measurement:
     r"""After three queries, entropy-gradnorm is significantly more accurate than querying the samples of the largest
     entropy.
+
+    Notes: here the entropy is ahead, by about a point. Entropy-gradnorm gives the most uncertain samples, of uniform
+    posterior, the score 0.
     """
     found = runs(x, labels, seed)
     return measurement(found.lead(ENT_GN, ENTROPY), expect=above(least), show=shown(found))
@@ -107,7 +111,10 @@ def figure1_entropy(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0
     mutants={"by two points": dict(least=2.0), "by four points": dict(least=4.0)},
 )
 def figure1_egl(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0) -> Measurement:
-    r"""After three queries, entropy-gradnorm is significantly more accurate than expected gradient length."""
+    r"""After three queries, entropy-gradnorm is significantly more accurate than expected gradient length.
+
+    Notes: here EGL is ahead, by about a point.
+    """
     found = runs(x, labels, seed)
     return measurement(found.lead(ENT_GN, EGL), expect=above(least), show=shown(found))
 

@@ -1,9 +1,9 @@
 r"""Figure 3: the influence, and what it becomes after each step of eq. (4) and (5).
 
-With $s = \sum_jH^{-1}g_j$ at $T^{c+1}$ the paper averages over the unlabelled samples: Target $s\cdot g_x$, Approx-1
-$|s\cdot g_x|$, Approx-2 $\|g_x\|\,\|s\|$, Approx-3 $\|g_x^c\|\,\|s\|$ with the gradient at $T^c$, all of one label-free loss. It
-sees that "the bounds do not deviate much from the target". The first two steps are inequalities and need no experiment; the
-third is not.
+With $s = \sum_jH^{-1}g_j$ at $T^{c+1}$ the paper averages over the unlabelled samples: Target $s\cdot g_x$, Approx-1 $|s\cdot
+g_x|$, Approx-2 $\|g_x\|\,\|s\|$, Approx-3 $\|g_x^c\|\,\|s\|$ with the gradient at $T^c$, all of one label-free loss. It sees
+that "the bounds do not deviate much from the target". The first two steps are inequalities and need no experiment; the third
+is not.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def tight(x: Tensor, labels: Tensor, seed: Tensor, *, loss: str = ENT, most: flo
     r"""Averaged over the pool, $\|g_x\|\,\|s\|$ is at most three times $|s\cdot g_x|$ (of the absolute values, which makes the
     bound look tighter than against the signed Target).
 
-    Notes: Cauchy-Schwarz loses the angle between two vectors in thousands of dimensions.
+    Notes: about thirty times. Cauchy-Schwarz loses the angle between two vectors in thousands of dimensions.
     """
     found = influences(x, labels, seed)
     _, one, two, _ = average(found, loss).unbind(-1)

