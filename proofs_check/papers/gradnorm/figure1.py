@@ -172,7 +172,7 @@ def figure1_oracle(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = TRUE, l
 
 
 @claim(
-    id="gradnorm.appendix_a3.diversity_measured",
+    id="gradnorm.eq10.diversity.measured",
     title="Appendix A.3: 'increasing the norm has an implicit effect of selecting more diverse samples'",
     source="Wang et al. (AAAI 2022), appendix A.3",
     reading="a larger mean distance between selected samples than between random ones",

@@ -30,18 +30,12 @@ from proofs_check.papers.gradnorm._measured import (
     Runs,
     runs,
 )
+from proofs_check.papers.gradnorm._printed_tables import GAPS
 from proofs_check.papers.lookahead._digits import above
 from proofs_check.relations import Measurement
 
 SOURCE = "Wang et al. (AAAI 2022), table 3"
-#: the paper's gaps in percent, at budgets of 15 to 40 %
 BUDGETS = ("15 %", "20 %", "25 %", "30 %", "35 %", "40 %")
-PRINTED = {
-    "core-set": (14.59, 12.73, 10.88, 9.95, 8.92, 8.31),
-    "sraal": (14.09, 11.55, 10.24, 8.62, 8.01, 6.94),
-    "exp-gn": (12.74, 10.04, 8.06, 7.05, 6.09, 5.66),
-    "ent-gn": (13.05, 9.9, 7.76, 6.79, 6.29, 5.65),
-}
 
 
 def smaller(found: Runs, of: str, than: str) -> Tensor:
@@ -58,14 +52,15 @@ def shown(found: Runs) -> list[Figure | Table]:
             [Series(q, labels, found.gap(q).mean(1)) for q in QUERIES],
         ),
         Figure(
-            "The paper's table 3 (CIFAR10)", "budget", "points", [printed(name, BUDGETS, row) for name, row in PRINTED.items()],
+            "The paper's table 3 (CIFAR10)", "budget", "points",
+            [printed(name, BUDGETS, [v / 100 for v in row]) for name, row in GAPS.items()],
         ),
         Table(
             "After the last query, in percent", ["gap", "training accuracy", "test accuracy", "the paper's gap at 40 %"],
             [
                 (
                     q, [found.gap(q)[..., -1].mean(1), found.fitted[q][..., -1].mean(1), found.accuracy[q][..., -1].mean(1),
-                        f"{PRINTED['ent-gn'][-1]}" if q == ENT_GN else "--"],
+                        f"{GAPS['ent-gn'][-1] / 100}" if q == ENT_GN else "--"],
                 )
                 for q in QUERIES
             ],
