@@ -25,6 +25,13 @@ ORDER: tuple[str, ...] = (
     "eq7_surrogate",
     "algorithm1",
     # section 4: the experiments
+    "leave_one_out",
+    "figure1",
+    "table1",
+    "table2",
+    "figure3",
+    "table3",
+    "tables45",
     "tables",
     # appendix A
     "eq8",
@@ -37,6 +44,10 @@ ORDER: tuple[str, ...] = (
 
 #: symbol, name in the code, shape, meaning
 GLOSSARY: list[tuple[str, str, str, str]] = [
+    # the experiments
+    (r"$T^c$", "cycle.before", "network", "the task model in cycle c, which selects; T^{c+1} is cycle.after"),
+    (r"$R_U$", "cycle.pool", "(10 K,)", "random subset of the unlabelled samples to select from"),
+    (r"$K$", "K", "scalar", "samples selected in each cycle"),
     # influence, equations (1) to (4)
     (r"$I_{loss}(x, x_j)$", "fit.influences(Z, t)", "(n, m)", "first-order increase of the loss at x_j when x is removed"),
     (r"$g_x$", "fit.gradients", "(n, p)", "gradient of the loss of x in the parameters"),
@@ -62,7 +73,7 @@ GLOSSARY: list[tuple[str, str, str, str]] = [
     (r"$L_{exp}$", "al.gradnorm.expected_loss", "(n,)", "expected loss, eq. (6)"),
     (r"$L_{ent}$", "al.gradnorm.entropy", "(n,)", "entropy of the posterior, eq. (7); H(p) in the proofs"),
     (r"$J_k$", "J", "(N, p)", "gradient of logit k in the parameters"),
-    (r"$K$", "al.gradnorm.output_gram", "(n, N, N)", "inner products of a sample's J_k"),
+    (r"$K_x$", "al.gradnorm.output_gram", "(n, N, N)", "inner products of a sample's J_k"),
     (r"$V$", "al.gradnorm.varentropy", "(n,)", "varentropy, the variance of log p under p"),
     (r"$F$", "J' fisher J", "(p, p)", "Fisher information of a sample, J'(diag p - pp')J"),
 ]
