@@ -323,7 +323,7 @@ def test_the_hessian_of_the_refits_is_autograds():
 
 
 def test_slope_and_ranks_of_removals():
-    key = (leave_one_out.WIDTH, leave_one_out.DAMPING)
+    key = (leave_one_out.WIDTH, leave_one_out.SMALL)
     found = leave_one_out.Removals({key: torch.tensor([[2.0, 4.0, -6.0]])}, {key: torch.tensor([[1.0, 2.0, -3.0]])})
     assert float(found.slope()) == pytest.approx(2)
     assert float(found.ranks()) == pytest.approx(1)

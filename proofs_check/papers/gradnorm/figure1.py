@@ -76,7 +76,10 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
 def figure1_random(
     x: Tensor, labels: Tensor, seed: Tensor, *, of: str = ENT_GN, over: str = RANDOM, least: float = 0.0
 ) -> Measurement:
-    r"""After three queries of 30 labels, entropy-gradnorm is more accurate than random queries."""
+    r"""After three queries of 30 labels, entropy-gradnorm is more accurate than random queries.
+
+    Notes: by about a point; of eight draws of five seeds one was undecided.
+    """
     found = runs(x, labels, seed)
     return measurement(found.lead(of, over), expect=(least, math.inf), show=shown(found))
 

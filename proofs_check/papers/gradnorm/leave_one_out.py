@@ -28,6 +28,8 @@ TRAINING, LEFT_OUT, TEST = 30, 12, 400
 WIDTHS, DAMPINGS = (16, 64, 256), (1e-1, 1e-2, 1e-3)
 #: the width at which the damping varies, and the damping at which the width varies
 WIDTH, DAMPING = 64, 1e-2
+#: the damping nearest to the paper's weight decay of 0.0005, of which the claims are
+SMALL = DAMPINGS[-1]
 ROWS = D.dataset("digits", n=TRAINING + TEST, repeats=False)
 SEEDS = D.seed()
 SETTINGS = tuple(dict.fromkeys([*((m, DAMPING) for m in WIDTHS), *((WIDTH, lam) for lam in DAMPINGS)]))
@@ -40,11 +42,11 @@ class Removals:
     true: dict[tuple[int, float], Tensor]
     influence: dict[tuple[int, float], Tensor]
 
-    def ranks(self, width: int = WIDTH, damping: float = DAMPING) -> Tensor:
+    def ranks(self, width: int = WIDTH, damping: float = SMALL) -> Tensor:
         """(seeds,) Spearman's rank correlation."""
         return al.rank_correlation.spearman_rho(self.influence[width, damping], self.true[width, damping])
 
-    def slope(self, width: int = WIDTH, damping: float = DAMPING) -> Tensor:
+    def slope(self, width: int = WIDTH, damping: float = SMALL) -> Tensor:
         """(seeds,) by which factor the influence would have to be multiplied: least squares through 0."""
         one, two = self.influence[width, damping], self.true[width, damping]
         return (one * two).sum(-1) / (one * one).sum(-1)
@@ -108,13 +110,13 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
     id="gradnorm.leave_one_out",
     title="Eq. (1): influences rank removals",
     source=SOURCE,
-    reading="Spearman's correlation with the true change above 0.5, width 64, damping 0.01",
+    reading="Spearman's correlation with the true change above 0.5, width 64, damping 0.001",
     expect="reproduced",
     **SETTING,
-    mutants={"above 0.995": dict(least=0.995), "negative": dict(least=-1.0, most=0.0)},
+    mutants={"above 0.99": dict(least=0.99), "negative": dict(least=-1.0, most=0.0)},
 )
 def ranks(
-    x: Tensor, labels: Tensor, seed: Tensor, *, damping: float = DAMPING, least: float = 0.5, most: float = 1.0
+    x: Tensor, labels: Tensor, seed: Tensor, *, damping: float = SMALL, least: float = 0.5, most: float = 1.0
 ) -> Measurement:
     r"""Over 12 removals of one of 30 training digits, Spearman's correlation of $\sum_jI(x,x_j)$ with the true change of the
     test loss is above 0.5.
@@ -127,17 +129,17 @@ def ranks(
     id="gradnorm.leave_one_out.equality",
     title="Eq. (3) as an equality: influences are what removal does",
     source="Wang et al. (AAAI 2022), eq. (3)",
-    reading="equal up to a fifth: the least-squares factor between the two lies between 0.8 and 1.25",
+    reading="equal up to a fifth: the least-squares factor between the two lies between 0.8 and 1.25; damping 0.001",
     expect="not-reproduced",
     **SETTING,
     mutants={"between 0.9 and 1.1": dict(least=0.9, most=1.1), "between 0.95 and 1.05": dict(least=0.95, most=1.05)},
 )
 def equality(
-    x: Tensor, labels: Tensor, seed: Tensor, *, damping: float = DAMPING, least: float = 0.8, most: float = 1.25
+    x: Tensor, labels: Tensor, seed: Tensor, *, damping: float = SMALL, least: float = 0.8, most: float = 1.25
 ) -> Measurement:
     r"""The true changes of the test loss are the influences times a factor from 0.8 to 1.25.
 
-    Notes: the truth is larger, by 1.4 here and by 3 at a damping of 0.001: one of 30 points is no small perturbation where its
+    Notes: the truth is three times as large, and 1.4 times at a damping of 0.01: one of 30 points is no small perturbation where its
     leverage is not small, and what eq. (3) drops has one sign mostly (gradnorm.eq3.ridge).
     """
     found = removals(x, labels, seed)
@@ -148,7 +150,7 @@ def equality(
     id="gradnorm.leave_one_out.underestimates",
     title="Influences are too small",
     source="Wang et al. (AAAI 2022), eq. (3)",
-    reading="the factor between truth and influence is significantly above 1, width 64, damping 0.01",
+    reading="the factor between truth and influence is significantly above 1, width 64, damping 0.001",
     expect="reproduced",
     **SETTING,
     amends="gradnorm.leave_one_out.equality",
