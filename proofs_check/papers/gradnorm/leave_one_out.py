@@ -139,8 +139,8 @@ def equality(
 ) -> Measurement:
     r"""The true changes of the test loss are the influences times a factor from 0.8 to 1.25.
 
-    Notes: the truth is three times as large, and 1.4 times at a damping of 0.01: one of 30 points is no small perturbation where
-    its leverage is not small, and what eq. (3) drops has one sign mostly (gradnorm.eq3.ridge).
+    Notes: the truth is three times as large, and 1.4 times at a damping of 0.01: one of 30 points is no small perturbation
+    where its leverage is not small, and what eq. (3) drops has one sign mostly (gradnorm.eq3.ridge).
     """
     found = removals(x, labels, seed)
     return measurement(found.slope(WIDTH, damping), expect=(least, most), show=shown(found))
