@@ -13,7 +13,9 @@ other samples of the same pool instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -23,6 +25,10 @@ from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.papers.gradnorm import _networks as networks
 from proofs_check.papers.gradnorm._networks import TwoLayer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 WIDTH, INITIAL, UNLABELLED, TEST = 64, 90, 600, 900
 POOL, K, CYCLES = 300, 30, 3
@@ -226,6 +232,16 @@ def _spread(points: Tensor) -> Tensor:
     """(B,) mean distance between two different points."""
     n = points.shape[-2]
     return torch.cdist(points, points).sum((-2, -1)) / (n * (n - 1))
+
+
+def ahead(least: float) -> Callable[[NDArray[np.float64]], bool]:
+    """A predicate of the seeds' values: is their mean above a level, significantly or not?"""
+
+    def on_average(values: NDArray[np.float64]) -> bool:
+        return bool(values.mean() > least)
+
+    on_average.__doc__ = f"a mean above {least:g}; its 95 % Student t interval is in the table"
+    return on_average
 
 
 def chance(pool: int = POOL, count: int = K) -> tuple[float, float]:

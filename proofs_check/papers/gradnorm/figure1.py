@@ -30,6 +30,7 @@ from proofs_check.papers.gradnorm._measured import (
     TRUE,
     K,
     Runs,
+    ahead,
     runs,
 )
 from proofs_check.papers.lookahead._digits import above, student
@@ -68,7 +69,7 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
     id="gradnorm.figure1.random",
     title="Figure 1: better than random queries",
     source=SOURCE,
-    reading="the mean lead after the last query is positive",
+    reading="on average over the seeds, significantly or not, after the last query",
     expect="reproduced",
     **SETTING,
     mutants={"eight points better": dict(least=8.0), "the lowest gradient norm": dict(of=LOWEST)},
@@ -78,10 +79,10 @@ def figure1_random(
 ) -> Measurement:
     r"""After three queries of 30 labels, entropy-gradnorm is more accurate than random queries.
 
-    Notes: by about a point; of eight draws of five seeds one was undecided.
+    Notes: by about a point; two of nine draws of five seeds found next to nothing (0.1 and 0.3).
     """
     found = runs(x, labels, seed)
-    return measurement(found.lead(of, over), expect=(least, math.inf), show=shown(found))
+    return measurement(found.lead(of, over), expect=ahead(least), show=shown(found))
 
 
 @claim(

@@ -7,7 +7,6 @@ networks here (`_measured`) fit all their labels, as the paper's nearly do (its 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +27,7 @@ from proofs_check.papers.gradnorm._measured import (
     SEEDS,
     K,
     Runs,
+    ahead,
     runs,
 )
 from proofs_check.papers.gradnorm._printed_tables import GAPS
@@ -75,7 +75,7 @@ SETTING: dict[str, Any] = {"x": ROWS, "labels": ROWS.labels, "seed": SEEDS, "exp
     id="gradnorm.table3.random",
     title="Table 3: a smaller gap than random queries",
     source=SOURCE,
-    reading="smaller on average after the last query",
+    reading="smaller on average over the seeds, significantly or not, after the last query",
     expect="reproduced",
     **SETTING,
     mutants={"by eight points": dict(least=8.0), "the lowest gradient norm": dict(of=LOWEST)},
@@ -85,7 +85,7 @@ def table3_random(x: Tensor, labels: Tensor, seed: Tensor, *, of: str = ENT_GN, 
     queries.
     """
     found = runs(x, labels, seed)
-    return measurement(smaller(found, of, RANDOM), expect=(least, math.inf), show=shown(found))
+    return measurement(smaller(found, of, RANDOM), expect=ahead(least), show=shown(found))
 
 
 @claim(
