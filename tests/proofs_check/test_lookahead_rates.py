@@ -15,6 +15,7 @@ from scipy import integrate, stats
 
 import altheory as al
 from proofs_check.evaluate import at
+from proofs_check.papers._seeds import above, not_below, student
 from proofs_check.papers.lookahead import _active_learning as runs
 from proofs_check.papers.lookahead import _digits as digits
 from proofs_check.papers.lookahead import eq9_rates, figure1, single_logit
@@ -251,10 +252,10 @@ def test_spearman_is_scipys():
 
 def test_students_interval_and_the_predicates():
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    mean, half = digits.student(values)
+    mean, half = student(values)
     assert (mean, half) == pytest.approx((3, 2.776445 * math.sqrt(2.5 / 5)), rel=1e-6)
-    assert (digits.above(1.0)(values), digits.above(1.1)(values)) == (True, False)
-    assert (digits.not_below(4.9)(values), digits.not_below(5.0)(values)) == (True, False)
+    assert (above(1.0)(values), above(1.1)(values)) == (True, False)
+    assert (not_below(4.9)(values), not_below(5.0)(values)) == (True, False)
 
 
 def test_active_learning_is_a_function_of_its_seed_and_starts_alike():

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from proofs_check import claim, measurement
 from proofs_check.figure import Figure, Series, Table
+from proofs_check.papers._seeds import above, student
 from proofs_check.papers.gradnorm import _measured
 from proofs_check.papers.gradnorm._measured import (
     EGL,
@@ -33,7 +34,6 @@ from proofs_check.papers.gradnorm._measured import (
     ahead,
     runs,
 )
-from proofs_check.papers.lookahead._digits import above, student
 from proofs_check.relations import Measurement
 
 SOURCE = "Wang et al. (AAAI 2022), figure 1"

@@ -19,8 +19,8 @@ from proofs_check import claim, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.figure import Figure, Series, Table
+from proofs_check.papers._seeds import above
 from proofs_check.papers.gradnorm import _refits
-from proofs_check.papers.lookahead._digits import above
 from proofs_check.relations import Measurement
 
 SOURCE = "Wang et al. (AAAI 2022), eq. (1); Koh and Liang (2017)"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from proofs_check import claim, measurement
 from proofs_check.figure import Figure, Series, Table, printed
+from proofs_check.papers._seeds import above
 from proofs_check.papers.gradnorm import _measured
 from proofs_check.papers.gradnorm._measured import (
     EGL,
@@ -31,7 +32,6 @@ from proofs_check.papers.gradnorm._measured import (
     runs,
 )
 from proofs_check.papers.gradnorm._printed_tables import GAPS
-from proofs_check.papers.lookahead._digits import above
 from proofs_check.relations import Measurement
 
 SOURCE = "Wang et al. (AAAI 2022), table 3"

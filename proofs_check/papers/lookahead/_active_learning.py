@@ -16,6 +16,7 @@ import altheory as al
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.figure import Figure, Series, Table
+from proofs_check.papers._seeds import student
 from proofs_check.papers.lookahead import _digits as digits
 
 INITIAL, POOL, TEST, BATCH = 20, 150, 700, 15
@@ -49,7 +50,7 @@ class Runs:
         ahead = {name: v - curves[over] for name, v in curves.items() if name != over}
         rows = []
         for name in ahead:
-            mean, half = digits.student(self.lead(name, over).numpy())
+            mean, half = student(self.lead(name, over).numpy())
             rows.append((name, [mean, half, curves[name][:, -1]]))
         return [
             Figure("Test accuracy", "query cycle", "accuracy (%)", [Series(k, cycles, v) for k, v in curves.items()]),

@@ -8,7 +8,7 @@ than in arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,8 +17,7 @@ from torch import Tensor
 import altheory as al
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 Stack = tuple[Tensor, Tensor]
 
@@ -116,34 +115,3 @@ def retrained_changes(
             W -= back.mT @ points[:, rows]
     after = outputs((W, a), pool.expand(m, -1, -1))
     return torch.linalg.vector_norm(after - before, dim=-1).sum(-1)
-
-
-def student(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The mean of independent values and half the width of its 95 % Student t interval."""
-    import numpy as np
-    from scipy.stats import t
-
-    n = len(values)
-    return float(np.mean(values)), float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-
-
-def above(level: float) -> Callable[[NDArray[np.float64]], bool]:
-    """A predicate of the seeds' values: is their mean significantly above a level?"""
-
-    def significant(values: NDArray[np.float64]) -> bool:
-        mean, half = student(values)
-        return mean - half > level
-
-    significant.__doc__ = f"a mean whose 95 % Student t interval lies above {level:g}"
-    return significant
-
-
-def not_below(level: float) -> Callable[[NDArray[np.float64]], bool]:
-    """A predicate of the seeds' values: does nothing say that their mean is below a level?"""
-
-    def compatible(values: NDArray[np.float64]) -> bool:
-        mean, half = student(values)
-        return mean + half >= level
-
-    compatible.__doc__ = f"a mean whose 95 % Student t interval reaches {level:g} or more"
-    return compatible

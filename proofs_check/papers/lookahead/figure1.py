@@ -16,10 +16,10 @@ from proofs_check import claim, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
 from proofs_check.figure import Figure, Series
+from proofs_check.papers._seeds import above
 from proofs_check.papers.lookahead import _active_learning as al_runs
 from proofs_check.papers.lookahead import _digits as digits
 from proofs_check.papers.lookahead._active_learning import INFINITE, NAIVE, NTK, RANDOM, Runs
-from proofs_check.papers.lookahead._digits import above
 from proofs_check.papers.lookahead.figure2 import EXPERIMENT, pool_runs
 from proofs_check.relations import Measurement
 

@@ -11,9 +11,9 @@ import math
 from torch import Tensor
 
 from proofs_check import claim, measurement
+from proofs_check.papers._seeds import above
 from proofs_check.papers.lookahead import _active_learning as al_runs
 from proofs_check.papers.lookahead._active_learning import MARGIN, NTK, RANDOM, ROWS, SEEDS, Runs
-from proofs_check.papers.lookahead._digits import above
 from proofs_check.relations import Measurement
 
 SOURCE = "Mohamadi, Bae, Sutherland (2022), section 5, figures 2 and 4"

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from proofs_check import claim, measurement
 from proofs_check.figure import Figure, Series
+from proofs_check.papers._seeds import above, not_below
 from proofs_check.papers.lookahead import _active_learning as al_runs
 from proofs_check.papers.lookahead._active_learning import NTK, PSEUDO, RANDOM, ROWS, SEEDS, SEQUENTIAL, Runs
-from proofs_check.papers.lookahead._digits import above, not_below
 from proofs_check.papers.lookahead.figure2 import EXPERIMENT, pool_runs
 from proofs_check.relations import Measurement
 
