@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ class FinishedRun:
     stdout: str
     stderr: str
 
-    @property
+    @cached_property
     def records(self) -> dict[str, dict]:
+        """The lines of results.jsonl by id; thousands of tests look at them, none may change them."""
         lines = (self.out / "results.jsonl").read_text(encoding="utf-8").splitlines()
         return {record["id"]: record for record in map(json.loads, lines)}
 
