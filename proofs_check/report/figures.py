@@ -25,6 +25,8 @@ ROW = 58
 BARS = 34
 LINK_ROW = 40
 EQUAL = 1 - 1e-9
+#: ratios to a zero side are recorded as the largest float; an axis ends where a margin still fits beside it
+LARGEST = 1.3e308
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def axis(low: float, high: float, what: str, distance: str) -> Axis:
     A spread far below rounding of the labels (equalities that hold to 1e-12) is labelled by its distance from
     1, called `distance`.
     """
-    low, high = min(low, 1.0), max(high, 1.0)
+    low, high = max(min(low, 1.0), -LARGEST), min(max(high, 1.0), LARGEST)
     left, right = float(LEFT), float(WIDTH - RIGHT)
     if high - low < 1e-4:
         span = max(high - low, 1e-13)

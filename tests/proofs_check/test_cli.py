@@ -106,6 +106,13 @@ def test_records_have_the_fields_of_the_contract(registry_run):
             assert e["admissible"] <= e["instances"]
 
 
+def test_the_report_lays_out_every_record(registry_run):
+    page = (registry_run.out / "index.html").read_text(encoding="utf-8")
+    assert "could not be laid out" not in page
+    assert "every verdict is the expected one" in page
+    assert all(f'id="{id}"' in page for id in registry_run.records)
+
+
 def test_nothing_of_the_machine_is_in_the_records(registry_run):
     text = registry_run.stdout
     assert str(registry_run.out.parent) not in text

@@ -20,7 +20,13 @@ def one(page):
     return float(next(line["x1"] for line in page.all("line") if line.get("class") == "one"))
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.2, 1.4), (0.001, 1e6), (-1.0, 3.0), (-0.5, 1e9), (1.0, 1 + 1e-13)])
+LARGEST = 1.7976931348623157e308  # what a ratio to a zero side is recorded as
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0.0, 1.0), (0.2, 1.4), (0.001, 1e6), (-1.0, 3.0), (-0.5, 1e9), (1.0, 1 + 1e-13), (0.3, LARGEST), (0.0, LARGEST)],
+)
 def test_axis_is_monotone_and_inside_the_frame(low, high):
     axis = figures.axis(low, high, "ratio", "distance")
     places = [axis.place(low + (high - low) * i / 20) for i in range(21)]
