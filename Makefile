@@ -23,9 +23,10 @@ help:  ## show this list
 verify: $(VENV)/.runtime  ## verify every claim and write report/index.html (BUDGET=standard, ARGS="--seed 1")
 	$(BIN)/proofs-check verify --budget $(BUDGET) --out report $(ARGS)
 
+# notebooks side by side: with two threads each they wait for one another (two of them took 114 and 60 s, and 16 and 13 s now)
 test: $(VENV)/.dev  ## run all tests, the notebooks included (ARGS="tests/altheory")
 	$(BIN)/python -m pytest -n $(CORES) $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -n $(CORES) notebooks)
+	$(if $(ARGS),,OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -n $(CORES) notebooks)
 
 bench: $(VENV)/.dev  ## run the benchmarks (ratios taken side by side; see benchmarks/RESULTS.md)
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only --benchmark-sort=name --benchmark-columns=median,iqr,rounds $(ARGS)
