@@ -12,7 +12,6 @@ questions; the constants are own derivations.
 
 from altheory.gradient_change._added_sample import (
     added_logits,
-    fit_softmax,
     gradient_after,
     residuals_after,
     softmax_growth,
@@ -39,7 +38,6 @@ __all__ = [
     "RidgePolynomial",
     "added_logits",
     "ball_gap",
-    "fit_softmax",
     "gradient_after",
     "growth_smooth",
     "growth_smooth_loss",

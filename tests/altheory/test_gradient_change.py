@@ -228,7 +228,7 @@ def test_residuals_after_are_those_of_least_squares():
     assert gc.residuals_after(old.T @ old, X, r).tolist() == pytest.approx((r.numpy() - X.numpy() @ theta).tolist())
 
 
-def test_fit_softmax_is_the_minimiser():
+def test_the_softmax_fit_it_rests_on_is_the_minimiser():
     X, y = random(12, 2, seed=13), torch.arange(12) % 3
     weights = torch.arange(1.0, 13.0, dtype=torch.float64)
 
@@ -237,8 +237,7 @@ def test_fit_softmax_is_the_minimiser():
         p = np.log(np.exp(z).sum(1)) - z[np.arange(12), y.numpy()]
         return (weights.numpy() * p).sum() + 0.35 * (flat**2).sum()
 
-    theta, distance = gc.fit_softmax(X, y, weights=weights, ridge=0.7, classes=3)
-    assert distance < 1e-7
+    theta = al.influence.softmax(X, y, 0.7, weights=weights, classes=3).theta.T
     assert theta.flatten().tolist() == pytest.approx(minimize(loss, np.zeros(6), tol=1e-12).x.tolist(), abs=1e-5)
 
 
@@ -322,13 +321,8 @@ def test_polynomials_against_autograd_and_quadrature():
         (lambda: gc.largest_step_factor(0.0, 1.0, -1.0), "eta >= 0"),
         (lambda: gc.largest_step_factor(0.0, math.inf, 1.0), "finite"),
         (lambda: gc.gradient_after(np.eye(2), np.eye(3), np.ones(3)), "two Hessians"),
-        (lambda: gc.fit_softmax(np.eye(2), [0, 1], ridge=0.0, classes=2), "positive"),
-        (lambda: gc.fit_softmax(np.eye(2), [0, 2], ridge=1.0, classes=2), "one for each row"),
-        (lambda: gc.fit_softmax(np.eye(2), [0], ridge=1.0, classes=2), "one for each row"),
-        (
-            lambda: gc.fit_softmax(random(9, 3), torch.arange(9) % 3, ridge=0.1, classes=3, tolerance=1e-30),
-            "larger ridge or tolerance",
-        ),
+        (lambda: gc.softmax_growth(np.eye(2), [0, 1], [1.0, 0.0], 0, ridge=0.0, classes=2), "positive"),
+        (lambda: gc.softmax_growth(np.eye(2), [0, 2], [1.0, 0.0], 0, ridge=1.0, classes=2), "classes 0 to 1"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(call, word):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from altheory import gradient_change
+from altheory import gradient_change, influence
 from proofs_check import claim, measurement
 from proofs_check import domains as D
 from proofs_check.experiment import remembered
@@ -122,8 +122,8 @@ class Usual(NamedTuple):
 
 def _norms(X: Tensor, y: Tensor, used: list[int]) -> Tensor:
     """The candidates' squared gradient norms once the rows `used` are trained on."""
-    theta, _ = gradient_change.fit_softmax(X[used], y[used], ridge=0.1, classes=3)
-    g, _ = gradient_change.added_logits(X[TRAIN:] @ theta, torch.nn.functional.one_hot(y[TRAIN:], 3))
+    theta = influence.softmax(X[used], y[used], 0.1, classes=3).theta
+    g, _ = gradient_change.added_logits(X[TRAIN:] @ theta.T, torch.nn.functional.one_hot(y[TRAIN:], 3))
     return (g * g).sum(-1) * (X[TRAIN:] ** 2).sum(-1)
 
 
