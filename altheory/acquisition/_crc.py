@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from altheory._inputs import InputError, check_integer
-from altheory.acquisition._query import BlockReader, Query, check_score, generator_of, scored
+from altheory.acquisition._query import BlockReader, Query, check_count, check_score, generator_of, scored
 from altheory.conditioning import secular_smallest
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ class GreedyCRC:
         reader = BlockReader(kernel)
         have = reader.rows("labelled", labelled)
         free = reader.pool(have, pool)
-        wanted = check_integer("count", count)
-        if wanted > len(free):
-            raise InputError(f"`count` is {wanted} but the pool has {len(free)} points; ask for at most that many.")
+        wanted = check_count(count, free)
         own = reader.block(free[:, None], free[:, None])[:, 0, 0]
         bounds = own  # a set's score is at most that of each of its points alone
         chosen: list[Tensor] = []
